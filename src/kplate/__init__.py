@@ -1,0 +1,1 @@
+"""kplate reads Korean number plates."""

@@ -1,0 +1,1 @@
+"""PyTorch to run-time formats, each verified against its source. Needs the `export` extra."""

@@ -1,0 +1,1 @@
+"""What a Korean number plate is: symbols, kinds, grammar, layouts and glyphs. Pure Python, no images."""

@@ -1,0 +1,1 @@
+"""Draws plates, permits and whole scenes for training, testing and demonstration."""

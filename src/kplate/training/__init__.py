@@ -1,0 +1,1 @@
+"""Training loops, data and metrics. Needs the `train` extra."""
