@@ -1,0 +1,361 @@
+"""How each digit and each syllable is built of strokes, before its measures are fitted.
+
+The digits are described in the frame of the long white plate's digit cell. A syllable is composed from its jamo:
+``syllable`` divides the ink box among consonant, vowel and final, and each jamo fills its share.
+"""
+
+from collections.abc import Callable
+
+from kplate.plates.strokes import Node, Stroke
+
+Rectangle = tuple[float, float, float, float]
+Strokes = list[Stroke]
+
+_INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+_VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
+_FINALS = " ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
+
+
+def jamo(syllable: str) -> tuple[str, str, str]:
+    """Split a syllable into initial, vowel and final (a space where there is none)."""
+    index = ord(syllable) - 0xAC00
+    return _INITIALS[index // 588], _VOWELS[index % 588 // 28], _FINALS[index % 28]
+
+
+def _stroke(
+    pen: float | tuple[float, float],
+    *nodes: tuple[float, ...],
+    closed: bool = False,
+    cuts: tuple[float, float] = (0.0, 0.0),
+    taper: float = 0.0,
+) -> Stroke:
+    vertical, horizontal = pen if isinstance(pen, tuple) else (pen, pen)
+    made = tuple(Node(*(node if len(node) != 3 else (*node, node[2]))) for node in nodes)
+    return Stroke(made, vertical, horizontal, taper, *cuts, closed)
+
+
+def _ring(box: Rectangle, pen: float | tuple[float, float]) -> Stroke:
+    vertical, horizontal = pen if isinstance(pen, tuple) else (pen, pen)
+    x1, y1, x2, y2 = box[0] + vertical / 2, box[1] + horizontal / 2, box[2] - vertical / 2, box[3] - horizontal / 2
+    rx, ry = (x2 - x1) / 2, (y2 - y1) / 2
+    return _stroke(
+        pen, (x1, y1, ry, rx), (x2, y1, rx, ry), (x2, y2, ry, rx), (x1, y2, rx, ry), closed=True
+    )
+
+
+# --- digits, in the long plate's cell of 56 x 83 mm --------------------------------------------------------------
+
+_V, _H = 9.5, 8.9
+_PEN = (_V, _H)
+
+
+def digit(symbol: str) -> Strokes:
+    """The strokes of a digit in mm in the long plate's digit cell."""
+    return _DIGITS[symbol]()
+
+
+def _zero() -> Strokes:
+    x1, x2, y1, y2 = 12.2, 43.7, 8.6, 74.6
+    return [
+        _stroke(
+            _PEN, (x1, y1, 16, 15.7), (x2, y1, 15.7, 16), (x2, y2, 16, 15.7), (x1, y2, 15.7, 16), closed=True
+        )
+    ]
+
+
+def _one() -> Strokes:
+    return [
+        _stroke((9.7, 8.3), (31.5, 4.3), (31.5, 78.5)),
+        _stroke((9.7, 8.3), (10.6, 17.0), (22.0, 16.5, 6.0), (28.0, 8.0)),
+    ]
+
+
+def _two() -> Strokes:
+    return [
+        _stroke(
+            _PEN,
+            (12.7, 26.0),
+            (12.7, 8.3, 16, 15),
+            (43.0, 8.3, 15, 16),
+            (43.0, 34.0, 9, 9),
+            (13.0, 74.0),
+        ),
+        _stroke(_PEN, (8.0, 74.2), (48.0, 74.2)),
+    ]
+
+
+def _three() -> Strokes:
+    return [
+        _stroke(_PEN, (8.0, 10.1), (42.0, 10.1), (26.5, 37.0)),
+        _stroke(
+            _PEN,
+            (24.0, 35.5),
+            (44.2, 36.0, 14, 14),
+            (44.2, 74.5, 16, 15),
+            (11.5, 74.5, 14, 14),
+            (11.5, 56.0),
+        ),
+    ]
+
+
+def _four() -> Strokes:
+    return [
+        _stroke((9.5, 8.6), (41.0, 4.6), (41.0, 78.5)),
+        _stroke((9.5, 8.6), (37.0, 7.0), (9.0, 62.0)),
+        _stroke((9.5, 8.6), (4.0, 64.5), (52.0, 64.5)),
+    ]
+
+
+def _five() -> Strokes:
+    return [
+        _stroke(_PEN, (45.5, 9.8), (13.5, 9.8), (11.5, 44.0)),
+        _stroke(
+            _PEN,
+            (12.0, 42.0),
+            (18.0, 34.5, 7, 9),
+            (44.4, 34.5, 16, 16),
+            (44.4, 74.8, 16, 16),
+            (11.4, 74.8, 14, 14),
+            (11.4, 56.5),
+        ),
+    ]
+
+
+def _six() -> Strokes:
+    return [
+        _ring((5.7, 34.5, 50.3, 79.3), _PEN),
+        _stroke((10.0, 10.0), (32.5, 5.0), (11.5, 50.0), cuts=(4.5, 0.0)),
+    ]
+
+
+def _seven() -> Strokes:
+    return [_stroke(_PEN, (10.5, 23.0), (10.5, 9.6), (44.0, 9.6), (21.5, 78.0), cuts=(0.0, -3.0))]
+
+
+def _eight() -> Strokes:
+    return [_ring((8.0, 4.1, 48.0, 41.5), _PEN), _ring((6.0, 35.0, 50.0, 79.1), _PEN)]
+
+
+def _nine() -> Strokes:
+    return [
+        _ring((6.2, 4.1, 49.8, 47.5), _PEN),
+        _stroke((10.0, 10.0), (44.0, 33.0), (22.5, 78.0), cuts=(0.0, -4.5)),
+    ]
+
+
+_DIGITS: dict[str, Callable[[], Strokes]] = {
+    "0": _zero,
+    "1": _one,
+    "2": _two,
+    "3": _three,
+    "4": _four,
+    "5": _five,
+    "6": _six,
+    "7": _seven,
+    "8": _eight,
+    "9": _nine,
+}
+
+
+# --- jamo, in any box ----------------------------------------------------------------------------------------------
+
+
+def consonant(letter: str, box: Rectangle, pen: float, beside: bool) -> Strokes:
+    """A consonant filling a box; ``beside`` a vertical vowel ㄱ swings to the left and corners are round."""
+    x1, y1, x2, y2 = box
+    half = pen / 2
+    left, right, top, bottom = x1 + half, x2 - half, y1 + half, y2 - half
+    middle_x, middle_y = (x1 + x2) / 2, (y1 + y2) / 2
+    bend = min(5.0, (bottom - top) * 0.4)
+    if letter == "ㄱ" and beside:
+        deep = top + (bottom - top) * 0.72
+        reach = (deep - top) * 0.85, (right - x1) * 0.8
+        return [_stroke(pen, (x1, top), (right, top), (right, deep, *reach), (x1 + 1, bottom))]
+    if letter == "ㄱ":
+        return [_stroke(pen, (x1, top), (right, top), (right, y2))]
+    if letter == "ㄴ":
+        return [_stroke(pen, (left, y1), (left, bottom, bend), (x2, bottom))]
+    if letter == "ㄷ":
+        return [_stroke(pen, (x2, top), (left, top), (left, bottom, bend), (x2, bottom))]
+    if letter == "ㄹ":
+        return [
+            _stroke(
+                pen,
+                (x1, top),
+                (right, top),
+                (right, middle_y),
+                (left, middle_y),
+                (left, bottom, min(bend, 3.0)),
+                (x2, bottom),
+            )
+        ]
+    if letter == "ㅁ":
+        return [_stroke(pen, (left, top), (right, top), (right, bottom), (left, bottom, 1.5), closed=True)]
+    if letter == "ㅂ":
+        waist = y1 + (y2 - y1) * 0.45
+        return [
+            _stroke(pen, (left, y1), (left, bottom, 2.0), (right, bottom, 1.0), (right, y1)),
+            _stroke(pen, (left, waist), (right, waist)),
+        ]
+    if letter == "ㅅ":
+        return _legs(x1, y1, x2, y2, pen, beside)
+    if letter == "ㅇ":
+        return [_ring(box, pen)]
+    if letter == "ㅈ":
+        return [_stroke(pen, (x1, top), (x2, top)), *_legs(x1, top, x2, y2, pen, beside)]
+    if letter == "ㅊ":
+        return [
+            _stroke(pen, (middle_x, y1), (middle_x, top + pen)),
+            *consonant("ㅈ", (x1, y1 + pen * 0.75, x2, y2), pen, beside),
+        ]
+    if letter == "ㅍ":
+        inset = (x2 - x1) * 0.28
+        return [
+            _stroke(pen, (x1, top), (x2, top)),
+            _stroke(pen, (x1, bottom), (x2, bottom)),
+            _stroke(pen, (x1 + inset, top), (x1 + inset, bottom)),
+            _stroke(pen, (x2 - inset, top), (x2 - inset, bottom)),
+        ]
+    if letter == "ㅎ":
+        bar = y1 + pen * 1.1
+        return [
+            _stroke(pen, (middle_x, y1), (middle_x, bar)),
+            _stroke(pen, (x1, bar), (x2, bar)),
+            _ring((x1 + 1, bar + pen * 0.65, x2 - 1, y2), pen),
+        ]
+    raise KeyError(letter)
+
+
+def _legs(x1: float, y1: float, x2: float, y2: float, pen: float, beside: bool) -> Strokes:
+    """The two legs of ㅅ: a trunk that swings to the left foot and a leg to the right that leaves it."""
+    centre = (x1 + x2) / 2
+    height = y2 - y1
+    foot = y2 - pen * 0.3
+    fork = y1 + height * (0.55 if beside else 0.3)
+    return [
+        _stroke(pen, (centre, y1), (centre, fork, height * 0.3), (x1 + pen * 0.25, foot)),
+        _stroke(pen, (centre, y1), (centre, fork, height * 0.3), (x2 - pen * 0.25, foot)),
+    ]
+
+
+_STANDING = "ㅏㅑㅓㅕㅣㅐㅔ"
+_LYING = "ㅗㅛㅜㅠㅡ"
+_MIXED = {"ㅘ": ("ㅗ", "ㅏ"), "ㅝ": ("ㅜ", "ㅓ"), "ㅚ": ("ㅗ", "ㅣ")}
+
+
+def standing(vowel: str, x1: float, box: Rectangle, pen: float) -> Strokes:
+    """A vertical vowel at the right of a box; ticks to the left begin at ``x1``."""
+    _, y1, x2, y2 = box
+    height = y2 - y1
+    half = pen / 2
+    tick = min(5.8, pen * 0.72)
+    if vowel in "ㅏㅑ":
+        stem = x2 - tick - half
+        return [
+            _stroke(pen, (stem, y1), (stem, y2)),
+            _stroke(pen, (stem, y1 + height * 0.46), (x2, y1 + height * 0.46)),
+        ]
+    stem = x2 - half
+    strokes = [_stroke(pen, (stem, y1), (stem, y2))]
+    if vowel == "ㅓ":
+        strokes.append(_stroke(pen, (x1, y1 + height * 0.42), (stem, y1 + height * 0.42)))
+    elif vowel == "ㅕ":
+        strokes.extend(_stroke(pen, (x1, y1 + height * f), (stem, y1 + height * f)) for f in (0.3, 0.62))
+    elif vowel in "ㅐㅔ":
+        other = stem - pen * 1.45
+        strokes.append(_stroke(pen, (other, y1 + height * 0.03), (other, y2 - height * 0.03)))
+        start, end = (other, stem) if vowel == "ㅐ" else (x1, other)
+        strokes.append(_stroke(pen, (start, y1 + height * 0.45), (end, y1 + height * 0.45)))
+    return strokes
+
+
+def lying(vowel: str, box: Rectangle, pen: float) -> Strokes:
+    """A horizontal vowel filling a box."""
+    x1, y1, x2, y2 = box
+    half = pen / 2
+    below = vowel in "ㅜㅠ"
+    bar = y1 + half if below else y2 - half
+    ends = (bar, y2) if below else (y1, bar)
+    strokes = [_stroke(pen, (x1, bar), (x2, bar))]
+    places = {"ㅗ": (0.5,), "ㅜ": (0.5,), "ㅛ": (0.32, 0.68), "ㅠ": (0.3, 0.7), "ㅡ": ()}[vowel]
+    strokes.extend(
+        _stroke(pen, (x1 + (x2 - x1) * place, ends[0]), (x1 + (x2 - x1) * place, ends[1])) for place in places
+    )
+    return strokes
+
+
+def _reach(vowel: str, pen: float, width: float) -> float:
+    """Width that a vertical vowel's stems and outward ticks take."""
+    if vowel in "ㅏㅑ":
+        return pen + min(5.8, pen * 0.72)
+    if vowel in "ㅐㅔ":
+        return pen * 2.45
+    return pen + (0.1 * width if vowel in "ㅓㅕ" else 0.0)
+
+
+def syllable(symbol: str, box: Rectangle, pen: float) -> Strokes:
+    """Compose a syllable from its jamo.
+
+    Args:
+        symbol: the syllable.
+        box: the ink box to fill, mm.
+        pen: width of the strokes in mm.
+    """
+    initial, vowel, final = jamo(symbol)
+    x1, y1, x2, y2 = box
+    width, height = x2 - x1, y2 - y1
+    strokes: Strokes = []
+    lower = y2
+    if final != " ":
+        crowded = vowel in _LYING
+        top = y1 + height * (0.68 if crowded else 0.64)
+        lower = top - height * 0.03
+        inset = 0.0 if final == "ㅇ" and crowded else width * 0.1
+        strokes += consonant(final, (x1 + inset, top, x2 - inset * (0.2 if not crowded else 1), y2), pen, False)
+    if vowel in _LYING:
+        return strokes + _over(initial, vowel, (x1, y1, x2, lower), pen, final != " ")
+    if vowel in _MIXED:
+        flat, upright = _MIXED[vowel]
+        edge = x2 - _reach(upright, pen, width) - pen * 0.25
+        strokes += standing(upright, edge - pen * 0.8, (x1, y1, x2, lower), pen)
+        split = y1 + (lower - y1) * (0.5 if final != " " else 0.58)
+        strokes += consonant(initial, (x1 + width * 0.05, y1, edge - width * 0.05, split), pen, False)
+        strokes += lying(flat, (x1, split + pen * 0.1, edge, lower - pen * 0.2), pen)
+        return strokes
+    edge = x2 - _reach(vowel, pen, width) - pen * 0.2
+    strokes += standing(vowel, edge - pen * 0.8, (x1, y1, x2, lower), pen)
+    inset = 0.0 if final != " " else (lower - y1) * 0.03
+    if initial in "ㄱㅅㅈㅊ":
+        inset = 0.0
+    foot = lower - inset * 2 - ((lower - y1) * 0.1 if vowel in "ㅏㅓ" and final == " " else 0.0)
+    strokes += consonant(initial, (x1, y1 + inset, edge, foot), pen, True)
+    return strokes
+
+
+def _over(initial: str, vowel: str, box: Rectangle, pen: float, crowded: bool) -> Strokes:
+    """A consonant above a horizontal vowel."""
+    x1, y1, x2, y2 = box
+    width, height = x2 - x1, y2 - y1
+    share = {"ㅗ": 0.66, "ㅛ": 0.66, "ㅜ": 0.52, "ㅠ": 0.52, "ㅡ": 0.75}[vowel]
+    if crowded:
+        share = 0.55
+    if initial in "ㄱㅅㅈㅊㅇㅎ" and vowel == "ㅗ":
+        share = max(share, 0.66)
+    split = y1 + height * share
+    wide = 0.0 if initial in "ㅅㅈㅊ" else width * 0.08
+    strokes = consonant(initial, (x1 + wide, y1, x2 - wide, split), pen, False)
+    start = split + (-pen * 0.3 if vowel in "ㅗㅛ" else pen * 0.2)
+    return strokes + lying(vowel, (x1, start, x2, y2), pen)
+
+
+def pair(symbols: str, box: Rectangle, pen: float, stacked: bool) -> Strokes:
+    """A region's two syllables side by side, or one above the other."""
+    x1, y1, x2, y2 = box
+    if stacked:
+        middle = (y1 + y2) / 2
+        halves = ((x1, y1, x2, middle - 1), (x1, middle + 1, x2, y2))
+    else:
+        middle = (x1 + x2) / 2
+        gap = pen * 0.35
+        halves = ((x1, y1, middle - gap, y2), (middle + gap, y1, x2, y2))
+    return [stroke for one, half in zip(symbols, halves, strict=True) for stroke in syllable(one, half, pen)]
