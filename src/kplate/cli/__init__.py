@@ -1,0 +1,86 @@
+"""The command line: ``kplate COMMAND``. One file a command; each is imported when it is asked for."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from kplate import __version__
+from kplate.cli.common import CANCELLED, FAILED, PIPE_CLOSED, complain, prepare_streams
+from kplate.errors import KplateError
+from kplate.files import printable, reason_of
+
+#: Command -> its line of help. Its module ``kplate.cli.<command>`` has ``configure(parser)`` and ``run(args)``.
+COMMANDS: Final = {
+    "read": "read the number plates in pictures",
+    "demo": "render a car-park scene, read it and show the result",
+    "evaluate": "measure accuracy on labelled pictures",
+    "synth": "render labelled plates or whole scenes",
+    "train": "train a reader or a detector",
+    "export": "turn a trained network into the file that is run",
+}
+
+_PROLOGUE: Final = "kplate reads Korean number plates: offline, with weights that ship inside the package."
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Build the parser; only the named command, or every one for ``None``, gets its arguments.
+
+    Commands that are not asked for stay unimported, which keeps ``kplate read`` quick to start.
+    """
+    parser = argparse.ArgumentParser(prog="kplate", description=_PROLOGUE)
+    parser.add_argument("--version", action="version", version=f"kplate {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, line in COMMANDS.items():
+        child = commands.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
+        if command in (None, name):
+            module = importlib.import_module(f"kplate.cli.{name}")
+            module.configure(child)
+            child.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    0: done. 1: something failed, such as one of the pictures. 2: wrong arguments. 130: cancelled by Ctrl-C.
+    141: whoever read the output has gone.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    prepare_streams()
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        complain("cancelled")
+        return CANCELLED
+    except BrokenPipeError:
+        _silence_stdout()
+        return PIPE_CLOSED
+    except KplateError as error:
+        complain(str(error))
+        return FAILED
+    except OSError as error:
+        name = f"{printable(error.filename)}: " if isinstance(error.filename, (str, os.PathLike)) else ""
+        complain(f"{name}{reason_of(error)}")
+        return FAILED
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    command = next((argument for argument in arguments if argument in COMMANDS), "")
+    parser = build_parser(command)
+    args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    status: int = args.run(args)
+    return status
+
+
+def _silence_stdout() -> None:
+    """Point standard output at nothing, so that Python's last flush does not fail on the closed pipe."""
+    with open(os.devnull, "w") as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), sys.stdout.fileno())

@@ -1,0 +1,218 @@
+"""What the commands share: arguments, exit states, the screen, output folders."""
+
+import argparse
+import contextlib
+import importlib
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from kplate.errors import KplateError, OutputError
+from kplate.files import printable, reason_of, write_atomic
+
+if TYPE_CHECKING:
+    from kplate import Recognizer
+
+FAILED: Final = 1
+#: 128 + SIGINT and 128 + SIGPIPE, as a shell reports programs that end by these signals.
+CANCELLED: Final = 130
+PIPE_CLOSED: Final = 141
+
+
+def complain(message: str) -> None:
+    """Print one line on standard error."""
+    # Nobody may be listening any more; that must not hide the exit status.
+    with contextlib.suppress(OSError):
+        print(f"kplate: {message}", file=sys.stderr, flush=True)
+
+
+def prepare_streams() -> None:
+    """Make sure that no symbol a terminal cannot show ends the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def write_json_line(line: str) -> None:
+    """Print one line of JSON as UTF-8, whatever the terminal's encoding, at once."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(f"{line}\n".encode())
+    sys.stdout.buffer.flush()
+
+
+class Screen:
+    """Where a command shows its progress, its results for people, and its complaints.
+
+    The progress bar is drawn only on a terminal: beside a table on standard output, else on standard error,
+    and never where JSON Lines go to the same terminal.
+    """
+
+    def __init__(self, *, json: bool = False) -> None:
+        """Look at where the output goes.
+
+        Args:
+            json: Standard output carries JSON, and nothing else may be written to it.
+        """
+        out_is_terminal, err_is_terminal = sys.stdout.isatty(), sys.stderr.isatty()
+        self.out = Console(highlight=False, emoji=False)
+        self.shows_table = out_is_terminal and not json
+        self._bar_console: Console | None = None
+        if self.shows_table:
+            self._bar_console = self.out
+        elif err_is_terminal and not out_is_terminal:
+            self._bar_console = Console(stderr=True, highlight=False, emoji=False)
+
+    @contextlib.contextmanager
+    def progress(self, total: int, unit: str) -> Iterator[Callable[[str], None]]:
+        """Show a progress bar while the body runs.
+
+        Args:
+            total: Number of steps.
+            unit: What is counted, such as ``pictures``.
+
+        Yields:
+            A function that names the next step and advances the bar by one.
+        """
+        if self._bar_console is None:
+            yield lambda _: None
+            return
+        columns = (
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[name]}", style="dim", markup=False),
+        )
+        with Progress(
+            *columns, console=self._bar_console, transient=True, redirect_stdout=False, redirect_stderr=False
+        ) as bar:
+            task = bar.add_task("", total=total, name="")
+            yield lambda name: bar.update(task, advance=1, name=printable(name))
+
+    def complain(self, message: str) -> None:
+        """Print one line on standard error without tearing the progress bar."""
+        if self._bar_console is not None and sys.stderr.isatty():
+            self._bar_console.print(Text(f"kplate: {message}", style="red"), soft_wrap=True)
+        else:
+            complain(message)
+
+
+def prepare_folder(path: str | os.PathLike[str]) -> Path:
+    """Create a folder for output and make sure that it can be written to, before any work is done.
+
+    Raises:
+        OutputError: It cannot.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".kplate-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except (OSError, ValueError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        raise OutputError(f"cannot write to the folder {printable(path)}: {reason}") from error
+    return folder
+
+
+def prepare_file(path: str | os.PathLike[str]) -> Path:
+    """Make sure that a file can be written, before any work is done; an existing one keeps its content.
+
+    Raises:
+        OutputError: It cannot.
+    """
+    target = Path(path)
+    if target.exists() and target.is_file():
+        prepare_folder(target.parent)
+    else:
+        write_atomic(target, b"")
+    return target
+
+
+def positive(text: str) -> int:
+    """Read an argument that is a whole number of at least 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return value
+
+
+def seed(text: str) -> int:
+    """Read an argument that is a whole number of at least 0."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return value
+
+
+def score(text: str) -> float:
+    """Read an argument that is a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value
+
+
+def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every command takes that reads pictures."""
+    parser.add_argument(
+        "--cropped", action="store_true", help="the pictures are plate crops: do not look for plates in them"
+    )
+    parser.add_argument(
+        "--min-score", type=score, metavar="S", help="leave out what is found with a lower score (0 to 1)"
+    )
+    add_run_arguments(parser)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which networks run, and how."""
+    parser.add_argument("--threads", type=positive, metavar="N", help="threads to compute with")
+    parser.add_argument(
+        "--weights", metavar="DIR", help="folder with the networks to use instead of the shipped ones"
+    )
+
+
+def open_recognizer(args: argparse.Namespace) -> "Recognizer":
+    """Open the recogniser that the arguments of a command ask for.
+
+    Raises:
+        WeightsError: A network is missing, damaged or does not fit.
+    """
+    # Here, not above: `kplate --help` and the commands that read nothing need not load OpenCV and a runtime.
+    from kplate import Recognizer
+
+    return Recognizer(weights=args.weights, threads=args.threads, min_score=getattr(args, "min_score", None))
+
+
+def run_module(name: str, arguments: list[str], *, needs: str, extra: str) -> int:
+    """Run the ``main(arguments)`` of a module that needs an optional extra, and return its exit status.
+
+    Raises:
+        KplateError: A library that the extra brings is not installed.
+    """
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "kplate":
+            raise
+        raise KplateError(
+            f"{needs} needs {missing}, which is not installed: pip install 'kplate[{extra}]'"
+        ) from error
+    return int(module.main(arguments) or 0)

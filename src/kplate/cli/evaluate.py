@@ -1,0 +1,135 @@
+"""``kplate evaluate``: measure on labelled pictures."""
+
+import argparse
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from kplate import evaluation
+from kplate.cli.common import (
+    FAILED,
+    Screen,
+    add_recognizer_arguments,
+    open_recognizer,
+    prepare_file,
+    write_json_line,
+)
+from kplate.evaluation.report import figure_rows
+from kplate.evaluation.scoring import PictureOutcome, Verdict
+from kplate.evaluation.summary import Summary, kind_of, other_readings, wrong_texts
+from kplate.results import json_line
+
+#: Confusions that are printed; the report and the JSON have them all.
+_LISTED_CONFUSIONS: Final = 12
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "folder",
+        metavar="FOLDER",
+        help="labelled pictures: with a labels.jsonl, or each named by its text (12가3456_1.jpg)",
+    )
+    parser.add_argument(
+        "--report", metavar="FILE", help="write an HTML report with the picture of every wrong reading"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+    parser.add_argument(
+        "--also",
+        metavar="FILE",
+        help='JSON Lines {"file", "texts"} of further plates that truly are in the pictures: '
+        "reading them is no error",
+    )
+    add_recognizer_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure; the status is 1 where a picture could not be read."""
+    screen = Screen(json=args.json)
+    further = evaluation.load_also(args.also) if args.also else None
+    samples = evaluation.load_samples(args.folder, further)
+    report = prepare_file(args.report) if args.report else None
+    recognise = functools.partial(open_recognizer(args), cropped=args.cropped)
+    outcomes = []
+    with screen.progress(len(samples), "pictures") as advance:
+        for outcome in evaluation.evaluate(samples, recognise, cropped=args.cropped):
+            outcomes.append(outcome)
+            advance(outcome.sample.name)
+    summary = evaluation.summarise(outcomes)
+    if args.json:
+        write_json_line(json_line({"data": args.folder, **summary.to_dict(), "wrong": _wrong(outcomes)}))
+    else:
+        _print(screen, summary, outcomes)
+    if report:
+        title = f"kplate on {Path(args.folder).resolve().name}"
+        evaluation.write_report(report, outcomes, title=title, cropped=args.cropped)
+        if not args.json:
+            print(f"report: {report}")
+    return FAILED if summary.failed else 0
+
+
+def _print(screen: Screen, summary: Summary, outcomes: Sequence[PictureOutcome]) -> None:
+    figures = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, value in figure_rows(summary):
+        figures.add_row(Text(name), Text(value))
+    kinds = _table("kind", "best reading exact", "trusted exact", "trusted, wrong")
+    for group in summary.kinds:
+        kinds.add_row(group.name, str(group.seen), str(group.trusted_right), str(group.trusted_wrong))
+    confusions = ", ".join(
+        f"{true or 'nothing'}→{read or 'nothing'} ×{times}"
+        for true, read, times in summary.confusions[:_LISTED_CONFUSIONS]
+    )
+    worst = _table("trusted and wrong", "label", "reading", "score")
+    for text in wrong_texts(outcomes):
+        if text.trusted:
+            worst.add_row(Text(text.sample.name), text.truth, text.seen, f"{text.score:.3f}")
+    for other in other_readings(outcomes, Verdict.OTHER):
+        worst.add_row(
+            Text(other.sample.name), "(matches no label)", other.plate.text, f"{other.plate.score:.3f}"
+        )
+    for part in (figures, kinds, worst):
+        if part.rows:
+            screen.out.print(part)
+            screen.out.print()
+    if confusions:
+        screen.out.print(Text(f"confusions: {confusions}"))
+    for name, error in summary.failed:
+        screen.complain(f"{name}: {error}")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in columns:
+        table.add_column(name)
+    return table
+
+
+def _wrong(outcomes: Sequence[PictureOutcome]) -> list[dict[str, object]]:
+    """Return every reading to look at, as plain values."""
+    wrong: list[dict[str, object]] = [
+        {
+            "file": text.sample.name,
+            "label": text.truth,
+            "reading": text.seen or None,
+            "trusted": text.trusted,
+            "score": round(text.score, 4),
+            "kind": kind_of(text),
+        }
+        for text in wrong_texts(outcomes)
+    ]
+    wrong += [
+        {
+            "file": other.sample.name,
+            "label": None,
+            "reading": other.plate.text,
+            "trusted": True,
+            "score": round(other.plate.score, 4),
+            "kind": other.plate.kind,
+        }
+        for other in other_readings(outcomes, Verdict.OTHER)
+    ]
+    return wrong
