@@ -36,11 +36,14 @@ def _stroke(
 
 def _ring(box: Rectangle, pen: float | tuple[float, float]) -> Stroke:
     vertical, horizontal = pen if isinstance(pen, tuple) else (pen, pen)
-    x1, y1, x2, y2 = box[0] + vertical / 2, box[1] + horizontal / 2, box[2] - vertical / 2, box[3] - horizontal / 2
-    rx, ry = (x2 - x1) / 2, (y2 - y1) / 2
-    return _stroke(
-        pen, (x1, y1, ry, rx), (x2, y1, rx, ry), (x2, y2, ry, rx), (x1, y2, rx, ry), closed=True
+    x1, y1, x2, y2 = (
+        box[0] + vertical / 2,
+        box[1] + horizontal / 2,
+        box[2] - vertical / 2,
+        box[3] - horizontal / 2,
     )
+    rx, ry = (x2 - x1) / 2, (y2 - y1) / 2
+    return _stroke(pen, (x1, y1, ry, rx), (x2, y1, rx, ry), (x2, y2, ry, rx), (x1, y2, rx, ry), closed=True)
 
 
 # --- digits, in the long plate's cell of 56 x 83 mm --------------------------------------------------------------
@@ -311,7 +314,9 @@ def syllable(symbol: str, box: Rectangle, pen: float) -> Strokes:
         top = y1 + height * (0.68 if crowded else 0.64)
         lower = top - height * 0.03
         inset = 0.0 if final == "ㅇ" and crowded else width * 0.1
-        strokes += consonant(final, (x1 + inset, top, x2 - inset * (0.2 if not crowded else 1), y2), pen, False)
+        strokes += consonant(
+            final, (x1 + inset, top, x2 - inset * (0.2 if not crowded else 1), y2), pen, False
+        )
     if vowel in _LYING:
         return strokes + _over(initial, vowel, (x1, y1, x2, lower), pen, final != " ")
     if vowel in _MIXED:

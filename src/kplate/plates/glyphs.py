@@ -15,10 +15,7 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
-from kplate.plates.strokes import Node, Shape, Stroke, outline, refit
-
-Rectangle = tuple[float, float, float, float]
-"""x1, y1, x2, y2 in mm."""
+from kplate.plates.strokes import CORNER_RADIUS_MM, Node, Rectangle, Shape, Stroke, outline, refit
 
 
 class Face(StrEnum):
@@ -65,6 +62,8 @@ class FaceSpec:
         digit_pen: usual width of a digit's stroke.
         stacked: whether a region's syllables stand one above the other.
         donors: faces to borrow from, nearest first.
+        pair_pen: usual width of a stroke in a region's syllables.
+        radius: rounding of outer corners.
     """
 
     digit: Box
@@ -74,6 +73,8 @@ class FaceSpec:
     digit_pen: float
     stacked: bool
     donors: tuple[Face, ...]
+    pair_pen: float = 8.2
+    radius: float = CORNER_RADIUS_MM
 
 
 _TIGHT_DIGIT = Box(45.0, 90.0, (0.0, 0.0, 45.0, 90.0))
@@ -128,6 +129,7 @@ FACES: dict[Face, FaceSpec] = {
         13.0,
         False,
         (Face.LONG,),
+        radius=1.5,
     ),
     Face.COMMERCIAL_UPPER: FaceSpec(
         Box(50.0, 61.0, (5.0, 4.0, 46.0, 57.0)),
@@ -137,6 +139,7 @@ FACES: dict[Face, FaceSpec] = {
         8.6,
         False,
         (Face.LONG,),
+        pair_pen=6.8,
     ),
     Face.COMMERCIAL_LONG: FaceSpec(
         Box(55.0, 83.0, (5.2, 4.1, 49.8, 79.3)),
@@ -146,9 +149,17 @@ FACES: dict[Face, FaceSpec] = {
         9.2,
         True,
         (Face.LONG,),
+        pair_pen=5.8,
     ),
     Face.GREEN: FaceSpec(
-        _TIGHT_DIGIT, _TIGHT_HANGUL, _TIGHT_PAIR, 8.5, 7.0, False, (Face.GREEN_REGION, Face.LONG)
+        _TIGHT_DIGIT,
+        _TIGHT_HANGUL,
+        _TIGHT_PAIR,
+        9.3,
+        7.0,
+        False,
+        (Face.GREEN_REGION, Face.LONG),
+        radius=2.0,
     ),
     Face.GREEN_UPPER: FaceSpec(
         _TIGHT_SMALL_DIGIT,
@@ -158,12 +169,28 @@ FACES: dict[Face, FaceSpec] = {
         6.0,
         False,
         (Face.GREEN_REGION_UPPER, Face.GREEN_REGION, Face.LONG),
+        radius=1.5,
     ),
     Face.GREEN_REGION: FaceSpec(
-        _TIGHT_DIGIT, _TIGHT_HANGUL, _TIGHT_PAIR, 8.5, 7.0, False, (Face.GREEN_REGION_UPPER, Face.LONG)
+        _TIGHT_DIGIT,
+        _TIGHT_HANGUL,
+        _TIGHT_PAIR,
+        9.3,
+        7.0,
+        False,
+        (Face.GREEN_REGION_UPPER, Face.LONG),
+        radius=2.0,
     ),
     Face.GREEN_REGION_UPPER: FaceSpec(
-        _TIGHT_SMALL_DIGIT, _TIGHT_HALF, _TIGHT_PAIR, 4.8, 6.0, False, (Face.GREEN_REGION, Face.LONG)
+        _TIGHT_SMALL_DIGIT,
+        _TIGHT_HALF,
+        _TIGHT_PAIR,
+        4.8,
+        6.0,
+        False,
+        (Face.GREEN_REGION, Face.LONG),
+        pair_pen=5.0,
+        radius=1.5,
     ),
     Face.DIPLOMATIC: FaceSpec(
         Box(39.5, 65.0, (0.0, 0.0, 39.5, 65.0)),
@@ -217,7 +244,11 @@ def glyph(symbol: str, face: Face) -> Glyph:
         KeyError: where no face describes the symbol.
     """
     box = cell_of(symbol, face)
-    return Glyph(box.width, box.height, tuple(outline(stroke) for stroke in strokes_of(symbol, face)))
+    return Glyph(
+        box.width,
+        box.height,
+        tuple(outline(stroke, FACES[face].radius) for stroke in strokes_of(symbol, face)),
+    )
 
 
 def strokes_of(symbol: str, face: Face) -> tuple[Stroke, ...]:
@@ -261,7 +292,7 @@ def _side_by_side(pair: str, face: Face) -> tuple[Stroke, ...]:
 @cache
 def _described(face: Face) -> dict[str, tuple[Stroke, ...]]:
     return {
-        symbol: tuple(_decode(stroke) for stroke in strokes)
+        symbol: tuple(decode(stroke) for stroke in strokes)
         for symbol, strokes in _data().get(face, {}).items()
     }
 
@@ -274,7 +305,8 @@ def _data() -> dict[str, dict[str, list[list[int]]]]:
     return data
 
 
-def _decode(row: list[int]) -> Stroke:
+def decode(row: list[int]) -> Stroke:
+    """The stroke of a stored row (see :func:`encode`)."""
     closed, *pen = row[:6]
     nodes = tuple(Node(*(value / 10 for value in row[at : at + 4])) for at in range(6, len(row), 4))
     vertical, horizontal, taper, cut_start, cut_end = (value / 10 for value in pen)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 Point = tuple[float, float]
 Contour = tuple[Point, ...]
 Shape = tuple[Contour, ...]
+Rectangle = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in mm."""
 
 CORNER_RADIUS_MM = 1.2
 """Rounding of outer corners, 1 to 1.5 mm on the drawings of the notice."""
