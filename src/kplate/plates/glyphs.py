@@ -256,20 +256,32 @@ def strokes_of(symbol: str, face: Face) -> tuple[Stroke, ...]:
     own = _described(face).get(symbol)
     if own is not None:
         return own
-    target = cell_of(symbol, face)
+    if len(symbol) == 2:
+        return _pair(symbol, face)
     spec = FACES[face]
     for donor in spec.donors:
         strokes = _described(donor).get(symbol)
-        if strokes is not None and (len(symbol) == 1 or FACES[donor].stacked == spec.stacked):
-            pen, donor_pen = (
-                (spec.digit_pen, FACES[donor].digit_pen)
-                if symbol.isdecimal()
-                else (spec.pen, FACES[donor].pen)
-            )
-            return refit(strokes, cell_of(symbol, donor).ink, target.ink, pen / donor_pen)
-    if len(symbol) == 2:
-        return _side_by_side(symbol, face)
-    raise KeyError(f"no face describes the symbol {symbol!r}")
+        if strokes is not None:
+            return _borrow(strokes, symbol, donor, face)
+    if face == Face.LONG:
+        raise KeyError(f"no face describes the symbol {symbol!r}")
+    return _borrow(strokes_of(symbol, Face.LONG), symbol, Face.LONG, face)
+
+
+def _borrow(strokes: tuple[Stroke, ...], symbol: str, donor: Face, face: Face) -> tuple[Stroke, ...]:
+    here, there = FACES[face], FACES[donor]
+    pens = (here.digit_pen, there.digit_pen) if symbol.isdecimal() else (here.pen, there.pen)
+    return refit(strokes, cell_of(symbol, donor).ink, cell_of(symbol, face).ink, pens[0] / pens[1])
+
+
+def _pair(symbol: str, face: Face) -> tuple[Stroke, ...]:
+    spec = FACES[face]
+    for donor in spec.donors:
+        strokes = _described(donor).get(symbol)
+        if strokes is not None and FACES[donor].stacked == spec.stacked:
+            scale = spec.pair_pen / FACES[donor].pair_pen
+            return refit(strokes, FACES[donor].pair.ink, spec.pair.ink, scale)
+    return _side_by_side(symbol, face)
 
 
 def _side_by_side(pair: str, face: Face) -> tuple[Stroke, ...]:
