@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from kplate import __version__
@@ -12,7 +13,7 @@ from kplate.cli.common import CANCELLED, FAILED, PIPE_CLOSED, complain, prepare_
 from kplate.errors import KplateError
 from kplate.files import printable, reason_of
 
-#: Command -> its line of help. Its module ``kplate.cli.<command>`` has ``configure(parser)`` and ``run(args)``.
+#: Command -> its line of help. Its module ``kplate.cli.COMMAND`` has ``configure(parser)`` and ``run(args)``.
 COMMANDS: Final = {
     "read": "read the number plates in pictures",
     "demo": "render a car-park scene, read it and show the result",
@@ -54,18 +55,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
+        status = CANCELLED
         complain("cancelled")
-        return CANCELLED
     except BrokenPipeError:
-        _silence_stdout()
-        return PIPE_CLOSED
+        status = PIPE_CLOSED
     except KplateError as error:
+        status = FAILED
         complain(str(error))
-        return FAILED
     except OSError as error:
+        status = FAILED
         name = f"{printable(error.filename)}: " if isinstance(error.filename, (str, os.PathLike)) else ""
         complain(f"{name}{reason_of(error)}")
-        return FAILED
+    _drop_what_cannot_be_written()
     return status
 
 
@@ -80,7 +81,10 @@ def _run(arguments: list[str]) -> int:
     return status
 
 
-def _silence_stdout() -> None:
-    """Point standard output at nothing, so that Python's last flush does not fail on the closed pipe."""
-    with open(os.devnull, "w") as nothing:  # noqa: PTH123
-        os.dup2(nothing.fileno(), sys.stdout.fileno())
+def _drop_what_cannot_be_written() -> None:
+    """Flush standard output; where that fails, point it at nothing, or Python's last flush fails as well."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), sys.stdout.fileno())

@@ -175,7 +175,7 @@ def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
         "--cropped", action="store_true", help="the pictures are plate crops: do not look for plates in them"
     )
     parser.add_argument(
-        "--min-score", type=score, metavar="S", help="leave out what is found with a lower score (0 to 1)"
+        "--min-score", type=score, metavar="S", help="trust a reading from this score on (0 to 1)"
     )
     add_run_arguments(parser)
 

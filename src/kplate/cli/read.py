@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,15 +17,13 @@ from kplate.cli.common import (
 )
 from kplate.cli.naming import output_names, safe
 from kplate.cli.tables import ResultTable, tab_separated
-from kplate.errors import ImageError, KplateError
+from kplate.errors import ImageError, OutputError
 from kplate.images import Image, find_images, read_image, write_image
+from kplate.recognizer import crop_window
 from kplate.results import Box, Recognition, json_line
 
 #: What ``--only`` can name: the fields of a result.
 PARTS: Final = ("vehicles", "plates", "permits")
-#: Share of its width and height by which a plate's box is grown before it is cut out. As much as the reader
-#: itself sees, so that `kplate read --cropped` on the crops reads the same.
-_PLATE_MARGIN: Final = (0.08, 0.16)
 _JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 
 
@@ -50,14 +48,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read the pictures; the status is 1 where one of them failed."""
+    """Read the pictures; the status is 1 where one of them failed or an output could not be written."""
     screen = Screen(json=args.json)
-    annotated = prepare_folder(args.annotate) if args.annotate else None
-    crops = prepare_folder(args.crops) if args.crops else None
+    outputs = Outputs(
+        annotated=prepare_folder(args.annotate) if args.annotate else None,
+        crops=prepare_folder(args.crops) if args.crops else None,
+    )
     recognizer = open_recognizer(args)
     found = list(find_images(args.paths))
     names = output_names(path for path in found if isinstance(path, Path))
-    table = ResultTable(screen.out)
+    show = _printer(screen, json=args.json)
     failed = False
     with screen.progress(len(found), "pictures") as advance:
         for path in found:
@@ -68,25 +68,52 @@ def run(args: argparse.Namespace) -> int:
                 image = read_image(path)
                 result = dataclasses.replace(recognizer(image, cropped=args.cropped), file=file)
                 result = keep_only(result, args.only or PARTS)
-                if annotated:
-                    write_image(annotated / f"{names[file]}_annotated{_suffix(path)}", result.draw(image))
-                if crops:
-                    write_crops(crops, names[file], image, result)
-            except KplateError as error:
+            except ImageError as error:
                 failed = True
                 if args.json:
                     write_json_line(json_line({"file": file, "error": str(error)}))
                 else:
                     screen.complain(str(error))
             else:
-                if args.json:
-                    write_json_line(result.to_json())
-                elif screen.shows_table:
-                    table.show(result)
-                else:
-                    print(tab_separated(result), flush=True)
+                problem = outputs.write(names[file], image, result)
+                show(result)
+                if problem:
+                    failed = True
+                    screen.complain(problem)
             advance(file)
     return FAILED if failed else 0
+
+
+def _printer(screen: Screen, *, json: bool) -> Callable[[Recognition], None]:
+    """Return what prints one picture's result, at once."""
+    if json:
+        return lambda result: write_json_line(result.to_json())
+    if screen.shows_table:
+        return ResultTable(screen.out).show
+    return lambda result: print(tab_separated(result), flush=True)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outputs:
+    """The folders that pictures are written to; None where none are wanted."""
+
+    annotated: Path | None
+    crops: Path | None
+
+    def write(self, name: str, image: Image, result: Recognition) -> str | None:
+        """Write what is wanted of one picture and return why that failed, or None.
+
+        A full disk does not make a reading wrong, so this is no reason not to print it.
+        """
+        try:
+            if self.annotated:
+                suffix = _suffix(result.file or "")
+                write_image(self.annotated / f"{name}_annotated{suffix}", result.draw(image))
+            if self.crops:
+                write_crops(self.crops, name, image, result)
+        except OutputError as error:
+            return str(error)
+        return None
 
 
 def keep_only(result: Recognition, parts: Sequence[str]) -> Recognition:
@@ -106,34 +133,38 @@ def keep_only(result: Recognition, parts: Sequence[str]) -> Recognition:
 def write_crops(folder: Path, name: str, image: Image, result: Recognition) -> None:
     """Write everything that was found as its own picture.
 
+    Plates are cut out as the reader saw them, so that `kplate read --cropped` on them reads the same.
+
     The names are ``NAME_plate0_52주3108.png`` (``unread`` in place of the text where it is not trusted),
     ``NAME_vehicle0.png`` and ``NAME_permit0.png``, numbered as in the result.
 
     Raises:
         OutputError: A file cannot be written.
     """
+    size = (result.width, result.height)
     for index, plate in enumerate(result.plates):
         text = safe(plate.text) if plate.text else "unread"
-        write_image(folder / f"{name}_plate{index}_{text}.png", cut_out(image, plate.box, _PLATE_MARGIN))
+        write_image(folder / f"{name}_plate{index}_{text}.png", _cut(image, crop_window(plate.box, *size)))
     boxes = [(f"vehicle{index}", vehicle.box) for index, vehicle in enumerate(result.vehicles)]
     boxes += [(f"permit{index}", permit.box) for index, permit in enumerate(result.permits)]
     for part, box in boxes:
-        write_image(folder / f"{name}_{part}.png", cut_out(image, box))
+        write_image(folder / f"{name}_{part}.png", _cut(image, _pixels(box, *size)))
 
 
-def cut_out(image: Image, box: Box, margin: tuple[float, float] = (0.0, 0.0)) -> Image:
-    """Return the part inside a box that is grown by shares of its width and height; at least one pixel."""
-    height, width = image.shape[:2]
-    x1, y1, x2, y2 = box
-    dx, dy = (x2 - x1) * margin[0], (y2 - y1) * margin[1]
-    left, top = min(max(0, int(x1 - dx)), width - 1), min(max(0, int(y1 - dy)), height - 1)
-    right, bottom = min(width, round(x2 + dx)), min(height, round(y2 + dy))
-    return image[top : max(top + 1, bottom), left : max(left + 1, right)]
+def _cut(image: Image, window: tuple[int, int, int, int]) -> Image:
+    left, top, right, bottom = window
+    return image[top:bottom, left:right]
 
 
-def _suffix(path: Path) -> str:
+def _pixels(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
+    """Return the whole pixels that a box covers, at least one."""
+    left, top = min(max(0, int(box[0])), width - 1), min(max(0, int(box[1])), height - 1)
+    return left, top, max(left + 1, min(width, round(box[2]))), max(top + 1, min(height, round(box[3])))
+
+
+def _suffix(file: str) -> str:
     """Annotated photographs stay JPEG, which is small; everything else becomes PNG, which loses nothing."""
-    return ".jpg" if path.suffix.lower() in _JPEG_SUFFIXES else ".png"
+    return ".jpg" if Path(file).suffix.lower() in _JPEG_SUFFIXES else ".png"
 
 
 def _parts(text: str) -> list[str]:

@@ -87,8 +87,9 @@ class ResultTable:
 def tab_separated(result: Recognition) -> str:
     """Return one line for each thing found.
 
-    Its columns are file, what, number, text, candidate, score, kind, use, electric and vehicle. Names with tabs or line breaks come escaped, so that a line is always a line. A picture in which nothing
-    was found has one line that says so.
+    Its columns are file, what, number, text, candidate, score, kind, use, electric and vehicle. File names
+    with tabs or line breaks come escaped, so that a line is always a line. A picture in which nothing was
+    found has one line that says so.
     """
     file = printable(result.file or "")
     lines = [

@@ -1,0 +1,147 @@
+"""``kplate synth``: render labelled plates or whole scenes."""
+
+import argparse
+import json
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from kplate.cli.common import Screen, positive, prepare_folder, seed
+from kplate.errors import KplateError, OutputError
+from kplate.evaluation.data import LABELS_FILE
+from kplate.files import printable
+from kplate.images import Image, write_image
+
+#: Folder of the pictures, beside the labels.
+_PICTURES: Final = "images"
+#: Pictures that a worker renders at a time: enough to make handing out work cheap.
+_CHUNK: Final = 8
+#: Chunks handed out for each worker before the oldest one's labels are waited for.
+_AHEAD: Final = 4
+
+Label = dict[str, Any]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("what", choices=("plates", "scenes"), help="plate crops, or whole pictures of cars")
+    parser.add_argument("--count", type=positive, default=100, metavar="N", help="pictures (default: 100)")
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", help="folder for the pictures and labels.jsonl"
+    )
+    parser.add_argument(
+        "--seed", type=seed, default=0, metavar="S", help="same seed, same pictures (default: 0)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        metavar="N",
+        help="processes to render with (default: one a core); the pictures do not depend on it",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is rendered, and where to. Picture *i* depends on the seed and on *i* alone."""
+
+    what: str
+    out: Path
+    seed: int
+
+    def render(self, indices: range) -> list[str]:
+        """Write some pictures and return the lines of their labels.
+
+        Raises:
+            OutputError: A picture cannot be written.
+        """
+        draw = _draw_plate if self.what == "plates" else _draw_scene
+        lines = []
+        for index in indices:
+            image, label = draw(np.random.default_rng((self.seed, index)))
+            name = f"{_PICTURES}/{index:06d}.jpg"
+            write_image(self.out / name, image)
+            height, width = image.shape[:2]
+            lines.append(
+                json.dumps({"file": name, "width": width, "height": height, **label}, ensure_ascii=False)
+            )
+        return lines
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render. A picture's label is written after the picture, so that a killed run leaves valid labels."""
+    screen = Screen()
+    out = prepare_folder(args.out)
+    prepare_folder(out / _PICTURES)
+    labels = out / LABELS_FILE
+    if labels.exists():
+        raise OutputError(f"{printable(labels)} exists already: choose another folder or remove it")
+    with labels.open("x", encoding="utf-8") as file, screen.progress(args.count, "pictures") as advance:
+        for line in _lines(Job(args.what, out, args.seed), args.count, args.workers):
+            file.write(f"{line}\n")
+            file.flush()
+            advance("")
+    print(f"{args.count} pictures and {LABELS_FILE} in {printable(out)}")
+    return 0
+
+
+def _lines(job: Job, count: int, workers: int) -> Iterator[str]:
+    """Yield the lines of the labels in order while the workers render ahead."""
+    chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
+    pending: deque[Future[list[str]]] = deque()
+    workers = min(workers, len(chunks))
+    with ProcessPoolExecutor(workers, initializer=_start_worker) as pool:
+        try:
+            for chunk in chunks:
+                pending.append(pool.submit(job.render, chunk))
+                if len(pending) > workers * _AHEAD:
+                    yield from pending.popleft().result()
+            while pending:
+                yield from pending.popleft().result()
+        except BrokenProcessPool as error:
+            raise KplateError(
+                "a rendering process was ended from outside, perhaps for want of memory"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Prepare a worker: one thread, Ctrl-C left to the parent, and an end when the parent was killed."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.join,), daemon=True).start()
+
+
+def _end_with(wait_for_parent: Callable[[], None]) -> None:
+    wait_for_parent()
+    os._exit(1)
+
+
+def _draw_plate(rng: np.random.Generator) -> tuple[Image, Label]:
+    from kplate.synth.crops import sample_crop
+
+    crop = sample_crop(rng)
+    return crop.image, {
+        "text": crop.text,
+        "kind": crop.kind,
+        "electric": crop.electric,
+        "corners": np.round(crop.corners.astype(float), 1).tolist(),
+    }
+
+
+def _draw_scene(rng: np.random.Generator) -> tuple[Image, Label]:
+    raise NotImplementedError
