@@ -1,0 +1,134 @@
+"""CTC decoding against the grammar of plates: numpy in, text and probabilities out."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kplate.plates.alphabet import BLANK, decode
+from kplate.plates.automaton import Automaton
+
+#: Symbols below this probability at a step are not followed.
+_FLOOR: Final = 1e-4
+_MOST_SYMBOLS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A decoded text.
+
+    Attributes:
+        text: The symbols.
+        probability: Sum of the probabilities of the alignments that were followed.
+        characters: Probability of each symbol at the step where it is said most clearly.
+    """
+
+    text: str
+    probability: float
+    characters: tuple[float, ...]
+
+
+@dataclass(slots=True)
+class _Beam:
+    state: int
+    blank: float = 0.0
+    symbol: float = 0.0
+    peaks: tuple[float, ...] = ()
+
+
+def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
+    """Return probabilities along the last axis."""
+    scaled = logits / np.float32(temperature)
+    scaled = scaled - scaled.max(-1, keepdims=True)
+    powers = np.exp(scaled)
+    return np.asarray(powers / powers.sum(-1, keepdims=True), np.float32)
+
+
+def greedy(probabilities: NDArray[np.float32]) -> Path:
+    """Take the likeliest class of each step, merge repeats, drop blanks.
+
+    Args:
+        probabilities: float32 (steps, classes), blank last.
+    """
+    best = probabilities.argmax(-1)
+    symbols: list[int] = []
+    peaks: list[float] = []
+    total, before = 1.0, BLANK
+    for step, symbol in enumerate(best.tolist()):
+        value = float(probabilities[step, symbol])
+        total *= value
+        if symbol not in (BLANK, before):
+            symbols.append(symbol)
+            peaks.append(value)
+        elif symbol != BLANK:
+            peaks[-1] = max(peaks[-1], value)
+        before = symbol
+    return Path(decode(symbols), total, tuple(peaks))
+
+
+def beam_search(
+    probabilities: NDArray[np.float32], automaton: Automaton | None, width: int = 12
+) -> list[Path]:
+    """Find the likeliest texts, best first.
+
+    Args:
+        probabilities: float32 (steps, classes), blank last.
+        automaton: Grammar that texts must follow; ``None`` allows every text.
+        width: Number of prefixes kept at each step.
+
+    Returns:
+        Whole texts only; empty where no followed prefix is a plate's text.
+    """
+    beams: dict[tuple[int, ...], _Beam] = {(): _Beam(automaton.start if automaton else 1, blank=1.0)}
+    for row in probabilities:
+        beams = _advance(beams, row, automaton, width)
+        if not beams:
+            return []
+    done = [
+        Path(decode(list(prefix)), beam.blank + beam.symbol, beam.peaks)
+        for prefix, beam in beams.items()
+        if automaton is None or automaton.is_complete(beam.state, len(prefix))
+    ]
+    return sorted(done, key=lambda path: -path.probability)
+
+
+def _advance(
+    beams: dict[tuple[int, ...], _Beam], row: NDArray[np.float32], automaton: Automaton | None, width: int
+) -> dict[tuple[int, ...], _Beam]:
+    blank = float(row[BLANK])
+    likely = np.flatnonzero(row[:BLANK] > _FLOOR)
+    if len(likely) > _MOST_SYMBOLS:
+        likely = likely[np.argsort(-row[likely])[:_MOST_SYMBOLS]]
+    symbols = [(int(symbol), float(row[symbol])) for symbol in likely]
+    after: dict[tuple[int, ...], _Beam] = {}
+    for prefix, beam in beams.items():
+        total = beam.blank + beam.symbol
+        same = _get(after, prefix, beam.state, beam.peaks)
+        same.blank += total * blank
+        for symbol, probability in symbols:
+            extended_from = total
+            if prefix and symbol == prefix[-1]:
+                same.symbol += beam.symbol * probability
+                if probability > same.peaks[-1]:
+                    same.peaks = (*same.peaks[:-1], probability)
+                extended_from = beam.blank  # an equal neighbour needs a blank between
+            if extended_from <= 0:
+                continue
+            state = automaton.step(beam.state, len(prefix), symbol) if automaton else 1
+            if state:
+                grown = _get(after, (*prefix, symbol), state, (*beam.peaks, probability))
+                grown.symbol += extended_from * probability
+    if len(after) <= width:
+        return after
+    kept = sorted(after.items(), key=lambda item: -(item[1].blank + item[1].symbol))[:width]
+    return dict(kept)
+
+
+def _get(
+    beams: dict[tuple[int, ...], _Beam], prefix: tuple[int, ...], state: int, peaks: tuple[float, ...]
+) -> _Beam:
+    beam = beams.get(prefix)
+    if beam is None:
+        beam = beams[prefix] = _Beam(state, peaks=peaks)
+    return beam

@@ -1,0 +1,188 @@
+"""Reads plate crops: text, plate kind, corners. Needs numpy, OpenCV and a runtime; no training library."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kplate import weights as shipped
+from kplate.ctc import Path, beam_search, greedy, softmax
+from kplate.engines import open_engine
+from kplate.errors import WeightsError
+from kplate.images import Image, as_image
+from kplate.plates.alphabet import ALPHABET
+from kplate.plates.automaton import plate_automaton
+from kplate.plates.grammar import display, kind_fits, use_of
+from kplate.plates.kinds import ELECTRIC_KINDS, Kind
+from kplate.results import Point
+
+#: Crops are read at most this many at a time, to bound memory.
+_MOST_AT_ONCE: Final = 32
+#: A picture shows colour where this share of its pixels differs from one common tint by so many steps of 255.
+_COLOUR_STEPS: Final = 14.0
+_COLOUR_SHARE: Final = 0.01
+
+Corners = tuple[Point, Point, Point, Point]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a plate crop says.
+
+    Attributes:
+        text: Canonical text; ``None`` where the reading is not trusted.
+        candidate: The likeliest text, trusted or not; ``None`` where nothing was seen.
+        display: The candidate as people write it.
+        score: Calibrated probability that the candidate is right, 0..1.
+        characters: Probability of each symbol of the candidate.
+        kind: What the plate looks like; ``None`` where nothing was seen.
+        kind_score: Probability of the kind, 0..1.
+        use: What the text says about the vehicle's use; ``None`` where the candidate is no plate's text.
+        electric: Whether the plate marks an electric vehicle; ``None`` where colour says nothing.
+        corners: Top-left, top-right, bottom-right, bottom-left, in px of the crop.
+    """
+
+    text: str | None
+    candidate: str | None
+    display: str | None
+    score: float
+    characters: tuple[float, ...]
+    kind: str | None
+    kind_score: float
+    use: str | None
+    electric: bool | None
+    corners: Corners
+
+
+class Reader:
+    """Reads plate crops. One reader may be used from several threads at once."""
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        *,
+        threads: int | None = None,
+        min_score: float | None = None,
+    ) -> None:
+        """Load a reader.
+
+        Args:
+            weights: Folder, manifest or network; ``None`` for the network that ships with kplate.
+            threads: Cores that one call may use.
+            min_score: Readings below this score are not trusted; ``None`` for the manifest's threshold.
+
+        Raises:
+            WeightsError: The network cannot be used.
+        """
+        path, self.manifest = shipped.load(weights, "reader")
+        if self.manifest.alphabet != ALPHABET:
+            raise WeightsError(f"cannot use {path}: it was trained for another alphabet than kplate's")
+        try:
+            self._kinds = tuple(Kind(kind) for kind in self.manifest.kinds)
+        except ValueError as error:
+            raise WeightsError(f"cannot use {path}: {error}") from None
+        self._engine = open_engine(path, threads=threads)
+        self._automaton = plate_automaton()
+        self.min_score = self.manifest.threshold if min_score is None else min_score
+
+    def __call__(self, image: Image | str | os.PathLike[str]) -> Reading:
+        """Read one crop.
+
+        Args:
+            image: A path or a uint8 H x W x 3 BGR array that shows one plate.
+
+        Raises:
+            ImageError: The picture cannot be read.
+        """
+        return self.read_batch([as_image(image)])[0]
+
+    def read_batch(self, images: Sequence[Image], *, colour: bool | None = None) -> list[Reading]:
+        """Read several crops at once.
+
+        Args:
+            images: uint8 H x W x 3 BGR arrays.
+            colour: Whether the picture that the crops come from shows colour; ``None`` judges each crop.
+        """
+        readings: list[Reading] = []
+        for start in range(0, len(images), _MOST_AT_ONCE):
+            part = images[start : start + _MOST_AT_ONCE]
+            batch = np.stack([fit_to_input(image, self.manifest.input) for image in part])
+            outputs = self._engine.run(batch.astype(np.float32) / np.float32(255))
+            probabilities = softmax(outputs["logits"], self.manifest.temperature)
+            kinds = softmax(outputs["kind"])
+            for image, steps, kind, corners in zip(
+                part, probabilities, kinds, outputs["corners"], strict=True
+            ):
+                coloured = has_colour(image) if colour is None else colour
+                readings.append(self._interpret(image, steps, kind, corners, coloured))
+        return readings
+
+    def _interpret(
+        self,
+        image: Image,
+        steps: NDArray[np.float32],
+        kinds: NDArray[np.float32],
+        corners: NDArray[np.float32],
+        coloured: bool,
+    ) -> Reading:
+        height, width = image.shape[:2]
+        quad = _corners(corners, width, height)
+        paths = beam_search(steps, self._automaton)
+        best = paths[0] if paths else greedy(steps)
+        if not best.text:
+            return Reading(None, None, None, 0.0, (), None, 0.0, None, None, quad)
+        score = min(best.probability, 1.0) if paths else 0.0
+        text = best.text if paths and score >= self.min_score else None
+        kind, kind_score = self._kind(kinds, best)
+        electric = kind in ELECTRIC_KINDS if coloured else None
+        return Reading(
+            text, best.text, display(best.text), score, best.characters,
+            kind.value, kind_score, use_of(best.text), electric, quad,
+        )  # fmt: skip
+
+    def _kind(self, kinds: NDArray[np.float32], best: Path) -> tuple[Kind, float]:
+        """Choose the likeliest kind that can carry the text; any kind where none can."""
+        fitting = [i for i, kind in enumerate(self._kinds) if kind_fits(kind, best.text)]
+        among = fitting or list(range(len(self._kinds)))
+        index = max(among, key=lambda i: float(kinds[i]))
+        return self._kinds[index], float(kinds[index])
+
+
+def _corners(values: NDArray[np.float32], width: int, height: int) -> Corners:
+    points = [(float(values[2 * i]) * width, float(values[2 * i + 1]) * height) for i in range(4)]
+    return points[0], points[1], points[2], points[3]
+
+
+def fit_to_input(image: Image, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Stretch a crop to the network's input.
+
+    Args:
+        image: uint8 H x W x 3 BGR.
+        size: Width and height.
+
+    Returns:
+        uint8 (3, height, width), RGB.
+    """
+    height, width = image.shape[:2]
+    shrinks = width > size[0] and height > size[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    stretched = cv2.resize(image, size, interpolation=method)
+    return np.ascontiguousarray(stretched[..., ::-1].transpose(2, 0, 1), dtype=np.uint8)
+
+
+def has_colour(image: Image) -> bool:
+    """Tell whether a picture shows colours, not shades of one tint as infra-red and grey cameras do.
+
+    Args:
+        image: uint8 H x W x 3 BGR.
+    """
+    step = max(1, int(max(image.shape[:2]) / 240))
+    pixels = image[::step, ::step].reshape(-1, 3).astype(np.float32)
+    level = pixels.mean(1, keepdims=True)
+    tint = pixels.mean(0) / max(float(pixels.mean()), 1.0)
+    off = np.abs(pixels - level * tint).max(1)
+    return float((off > _COLOUR_STEPS).mean()) > _COLOUR_SHARE

@@ -1,0 +1,262 @@
+"""Draws number plates seen straight on: ground, border, glyphs, hardware, embossing, wear and dirt."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kplate.images import Image
+from kplate.plates.glyphs import Face
+from kplate.plates.kinds import ELECTRIC_KINDS, Kind
+from kplate.plates.layouts import FILM_WHITE, GREEN, LAYOUTS, WHITE, YELLOW, Cell, Colours, Layout, Role
+from kplate.raster import glyph_mask
+from kplate.synth import details
+from kplate.synth.texts import sample_kind, sample_text
+
+Mask = NDArray[np.uint8]
+Boxes = NDArray[np.float32]
+
+#: Radius of a plate's corners and of its border line, in mm (annexes 1 to 6).
+_CORNER_RADIUS: Final = 12.0
+_BORDER_RADIUS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlateImage:
+    """A plate seen straight on.
+
+    Attributes:
+        image: uint8 H x W x 3 BGR.
+        mask: uint8 H x W, 255 where the plate is (its corners are round).
+        text: Canonical text.
+        kind: Plate kind.
+        electric: Whether the plate marks an electric vehicle.
+        width_mm: Width in mm.
+        height_mm: Height in mm.
+        char_boxes: float32 (len(text), 4), ``x1, y1, x2, y2`` of each symbol's cell, as shares of the plate.
+    """
+
+    image: Image
+    mask: Mask
+    text: str
+    kind: Kind
+    electric: bool
+    width_mm: float
+    height_mm: float
+    char_boxes: Boxes
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    symbol: str
+    cell: Cell
+    boxes: tuple[tuple[float, float, float, float], ...]
+    """One box for each symbol of the text that the cell draws (two for a region pair)."""
+
+
+def sample_plate(
+    rng: np.random.Generator,
+    *,
+    px_per_mm: float = 1.0,
+    kind: Kind | None = None,
+    text: str | None = None,
+    wear: float = 1.0,
+) -> PlateImage:
+    """Draw a plate.
+
+    Args:
+        rng: Source of everything random.
+        px_per_mm: Scale of the drawing.
+        kind: Plate kind; drawn by frequency unless given.
+        text: Canonical text; drawn by frequency unless given. It must fit the kind's cells.
+        wear: 0 draws the plate as new; 1 adds bolts, dirt, wear and jitter as streets show them.
+
+    Raises:
+        ValueError: The text does not fit the kind's cells.
+    """
+    kind = kind or sample_kind(rng)
+    text = text or sample_text(rng, kind)
+    layout = LAYOUTS[kind]
+    placed = place(layout, text)
+    alpha = _ink(rng, layout, placed, px_per_mm, wear)
+    colours = _jitter(rng, _colours_of(rng, layout), wear)
+    image = _colour(alpha, colours)
+    details.draw_ground(image, alpha, layout, px_per_mm, rng)
+    if wear > 0:
+        image = details.emboss(image, alpha, rng, px_per_mm)
+    details.draw_marks(image, layout, px_per_mm, rng)
+    if wear > 0:
+        details.draw_hardware(image, layout, px_per_mm, rng)
+        details.draw_dirt(image, rng, wear)
+    mask = _plate_mask(layout.width, layout.height, px_per_mm)
+    boxes = np.array([box for item in placed for box in item.boxes], np.float32)
+    boxes /= np.array([layout.width, layout.height] * 2, np.float32)
+    return PlateImage(
+        image, mask, text, kind, kind in ELECTRIC_KINDS, layout.width, layout.height, boxes
+    )
+
+
+def place(layout: Layout, text: str) -> list[_Placed]:
+    """Assign a canonical text to a layout's cells, in reading order.
+
+    Raises:
+        ValueError: The text does not fit.
+    """
+    cells = _spread(layout, text)
+    placed: list[_Placed] = []
+    rest = text
+    for cell in cells:
+        length = 2 if cell.role is Role.REGION else 1
+        symbol, rest = rest[:length], rest[length:]
+        if len(symbol) < length:
+            raise ValueError(f"{text!r} is too short for a {layout.kind} plate")
+        placed.append(_Placed(symbol, cell, _symbol_boxes(layout, cell)))
+    if rest:
+        raise ValueError(f"{text!r} is too long for a {layout.kind} plate")
+    return placed
+
+
+def _spread(layout: Layout, text: str) -> tuple[Cell, ...]:
+    """Drop or add cells where a kind carries texts of two lengths."""
+    cells = layout.cells
+    if layout.kind is Kind.CONSTRUCTION_OLD and not text.startswith("영"):
+        cells = cells[1:]
+    if layout.kind is Kind.ELECTRIC and len(text) == 8:
+        return _SHIFTED_EIGHT
+    if layout.kind is Kind.GREEN_REGION and len(text) == 8:
+        first, second = layout.of(Role.NUMBER)
+        middle = ((first.box[0] + second.box[0]) / 2, *first.box[1:])
+        return (cells[0], Cell(Role.NUMBER, middle, first.face), *cells[3:])
+    return cells
+
+
+def _eight_for_electric() -> tuple[Cell, ...]:
+    """Eight characters between the marks of an electric plate; no drawing shows them, photographs do."""
+    cells = LAYOUTS[Kind.WHITE_8_PAINTED].cells
+    squeeze = 432 / 460  # between x=44 and x=476 instead of between 30 and 490
+    return tuple(
+        Cell(c.role, (44 + (c.box[0] - 30) * squeeze, c.box[1], c.box[2] * squeeze, c.box[3]), c.face)
+        for c in cells
+    )
+
+
+_SHIFTED_EIGHT: Final = _eight_for_electric()
+
+
+def _symbol_boxes(layout: Layout, cell: Cell) -> tuple[tuple[float, float, float, float], ...]:
+    x, y, w, h = cell.box
+    if cell.role is not Role.REGION:
+        if layout.kind in (Kind.WHITE_LONG, Kind.MILITARY) and cell.role is Role.LETTER:
+            w = 56.0  # the ink fills the left of its wide cell
+        return ((x, y, x + w, y + h),)
+    if layout.kind is Kind.COMMERCIAL_LONG:  # stacked
+        return ((x, y, x + w, y + h / 2), (x, y + h / 2, x + w, y + h))
+    return ((x, y, x + w / 2, y + h), (x + w / 2, y, x + w, y + h))
+
+
+def _ink(
+    rng: np.random.Generator, layout: Layout, placed: list[_Placed], scale: float, wear: float
+) -> Mask:
+    """Draw border and glyphs as coverage, uint8 H x W."""
+    alpha = _border(layout.width, layout.height, scale, layout.border).copy()
+    shift = rng.normal(0, 0.6, 2) * wear
+    growth = 1 + rng.normal(0, 0.012, 2) * wear
+    faces = _substitute_face(rng, layout, wear)
+    for item in placed:
+        x, y, w, h = item.cell.box
+        jitter = rng.normal(0, 0.35, 2) * wear
+        gw, gh = w * growth[0], h * growth[1]
+        mask = glyph_mask(item.symbol, faces.get(item.cell.face, item.cell.face), gw * scale, gh * scale)
+        left = round((x + (w - gw) / 2 + shift[0] + jitter[0]) * scale)
+        top = round((y + (h - gh) / 2 + shift[1] + jitter[1]) * scale)
+        _stamp(alpha, mask, left, top)
+    if wear > 0 and rng.random() < 0.25:  # heavier or lighter strokes: another press, thicker paint
+        softened = cv2.blur(alpha, (3, 3)).astype(np.float32)
+        bias = rng.uniform(-45, 45)
+        alpha = np.clip((softened - 128) * 1.7 + 128 + bias * (softened > 4), 0, 255).astype(np.uint8)
+    return alpha
+
+
+def _substitute_face(rng: np.random.Generator, layout: Layout, wear: float) -> dict[Face, Face]:
+    """Electric and corporate plates come with either of two faces; older presses vary as well."""
+    if wear > 0 and layout.kind in (Kind.ELECTRIC, Kind.CORPORATE, Kind.WHITE_8_PAINTED, Kind.CONSTRUCTION):
+        if rng.random() < 0.3:
+            return {Face.PAINTED8: Face.FILM}
+    return {}
+
+
+def _stamp(alpha: Mask, mask: Mask, left: int, top: int) -> None:
+    height, width = alpha.shape
+    x1, y1 = max(left, 0), max(top, 0)
+    x2, y2 = min(left + mask.shape[1], width), min(top + mask.shape[0], height)
+    if x1 < x2 and y1 < y2:
+        target = alpha[y1:y2, x1:x2]
+        np.maximum(target, mask[y1 - top : y2 - top, x1 - left : x2 - left], out=target)
+
+
+@lru_cache(maxsize=256)
+def _border(width: float, height: float, scale: float, border: tuple[float, float] | None) -> Mask:
+    alpha = np.zeros((round(height * scale), round(width * scale)), np.uint8)
+    if border is not None:
+        offset, thickness = border
+        outer = _rounded(alpha.shape, offset * scale, _BORDER_RADIUS * scale)
+        inner = _rounded(alpha.shape, (offset + thickness) * scale, (_BORDER_RADIUS - 2) * scale)
+        alpha = cv2.subtract(outer, inner).astype(np.uint8)
+    alpha.flags.writeable = False
+    return alpha
+
+
+@lru_cache(maxsize=256)
+def _plate_mask(width: float, height: float, scale: float) -> Mask:
+    mask = _rounded((round(height * scale), round(width * scale)), 0, _CORNER_RADIUS * scale)
+    mask.flags.writeable = False
+    return mask
+
+
+def _rounded(shape: tuple[int, ...], inset: float, radius: float) -> Mask:
+    """Fill a rounded rectangle, anti-aliased, as coverage computed from its signed distance."""
+    height, width = shape[0], shape[1]
+    ys, xs = np.mgrid[0:height, 0:width].astype(np.float32) + 0.5
+    dx = np.abs(xs - width / 2) - (width / 2 - inset - radius)
+    dy = np.abs(ys - height / 2) - (height / 2 - inset - radius)
+    outside = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0)
+    return (np.clip(radius - outside + 0.5, 0, 1) * 255).astype(np.uint8)
+
+
+def _colours_of(rng: np.random.Generator, layout: Layout) -> Colours:
+    if layout.kind in (Kind.CONSTRUCTION, Kind.CONSTRUCTION_OLD):  # private green, rental orange, state white
+        options = (layout.colours, WHITE, GREEN if layout.kind is Kind.CONSTRUCTION_OLD else YELLOW)
+        return options[int(rng.choice(3, p=(0.6, 0.3, 0.1)))]
+    if layout.kind is Kind.MILITARY and rng.random() < 0.3:
+        return FILM_WHITE
+    return layout.colours
+
+
+def _jitter(rng: np.random.Generator, colours: Colours, wear: float) -> Colours:
+    """Vary ground and text: batches of paint, fading, age."""
+
+    def vary(rgb: tuple[int, int, int], spread: float) -> tuple[int, int, int]:
+        values = np.array(rgb, np.float32) * (1 + rng.normal(0, 0.05) * wear)
+        values = np.clip(values + rng.normal(0, spread, 3) * wear, 0, 255)
+        return int(values[0]), int(values[1]), int(values[2])
+
+    ground, text = vary(colours.ground, 9), vary(colours.text, 9)
+    if colours is GREEN and wear > 0:  # real green plates run from leaf green to turquoise
+        ground = vary((10, int(rng.uniform(85, 150)), int(rng.uniform(40, 110))), 10)
+    if wear > 0 and rng.random() < 0.15:  # faded text drifts towards the ground
+        fade = rng.uniform(0.1, 0.45)
+        r, g, b = (round(t + (s - t) * fade) for t, s in zip(text, ground, strict=True))
+        text = (r, g, b)
+    return Colours(ground, text)
+
+
+def _colour(alpha: Mask, colours: Colours) -> Image:
+    """Blend ground and text by coverage."""
+    steps = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
+    ground, text = np.array(colours.ground[::-1]), np.array(colours.text[::-1])
+    lut = np.clip(ground + (text - ground) * steps, 0, 255).astype(np.uint8)
+    image = cv2.applyColorMap(alpha, lut[:, None, :])
+    return np.ascontiguousarray(image, np.uint8)

@@ -1,0 +1,106 @@
+"""Random plate texts: kinds by how often cameras meet them, every symbol seen often enough to be learned."""
+
+from typing import Final
+
+import numpy as np
+
+from kplate.plates.alphabet import COMMERCIAL, DIPLOMATIC, MILITARY, PRIVATE, REGIONS, RENTAL
+from kplate.plates.kinds import Kind
+
+#: Share of each kind. Rare kinds are drawn more often than roads show them, so that they are learned too.
+KIND_WEIGHTS: Final[dict[Kind, float]] = {
+    Kind.WHITE_LONG: 24,
+    Kind.WHITE_SHORT: 10,
+    Kind.WHITE_LARGE: 2,
+    Kind.WHITE_8_PAINTED: 8,
+    Kind.WHITE_8_FILM: 11,
+    Kind.WHITE_8_SHORT: 1,
+    Kind.ELECTRIC: 7,
+    Kind.CORPORATE: 2.5,
+    Kind.COMMERCIAL_SHORT: 6,
+    Kind.COMMERCIAL_LONG: 6.5,
+    Kind.COMMERCIAL_LARGE: 2,
+    Kind.GREEN_REGION: 7,
+    Kind.GREEN: 7,
+    Kind.DIPLOMATIC_SHORT: 0.6,
+    Kind.DIPLOMATIC_LONG: 0.8,
+    Kind.TEMPORARY_SHORT: 0.4,
+    Kind.TEMPORARY_LONG: 0.6,
+    Kind.TEMPORARY_10_SHORT: 0.1,
+    Kind.TEMPORARY_10_LONG: 0.1,
+    Kind.MILITARY: 1.2,
+    Kind.CONSTRUCTION: 0.8,
+    Kind.CONSTRUCTION_OLD: 0.8,
+    Kind.MOTORCYCLE_OLD: 0.3,
+}
+
+#: Districts of real addresses that the alphabet can spell, by region: motorcycle plates name them.
+DISTRICTS: Final = (
+    "서울강남 서울강북 서울강서 서울구로 경기광주 경기부천 강원원주 강원인제 충북충주 충남공주 충남서산 전북전주 전남나주 경북경주 "
+    "경북경산 경북영주 대구남구 인천서구 부산강서 인천남구 대구서구 대구북구 광주서구 광주남구 광주북구 대전서구"
+).split()
+
+_KINDS: Final = tuple(KIND_WEIGHTS)
+_SHARES: Final = np.array(list(KIND_WEIGHTS.values())) / sum(KIND_WEIGHTS.values())
+
+
+def sample_kind(rng: np.random.Generator, exclude: frozenset[Kind] = frozenset()) -> Kind:
+    """Draw a kind by :data:`KIND_WEIGHTS`."""
+    while True:
+        kind = _KINDS[int(rng.choice(len(_KINDS), p=_SHARES))]
+        if kind not in exclude:
+            return kind
+
+
+def sample_text(rng: np.random.Generator, kind: Kind) -> str:
+    """Draw a canonical text that a plate of this kind can carry."""
+    serial = _serial(rng)
+    match kind:
+        case Kind.WHITE_8_PAINTED | Kind.WHITE_8_FILM | Kind.WHITE_8_SHORT | Kind.CORPORATE:
+            return f"{rng.integers(100, 1000)}{_car_letter(rng)}{serial}"
+        case Kind.ELECTRIC if rng.random() < 0.35:
+            return f"{rng.integers(100, 1000)}{_car_letter(rng)}{serial}"
+        case Kind.COMMERCIAL_SHORT | Kind.COMMERCIAL_LONG | Kind.COMMERCIAL_LARGE:
+            return f"{_one(rng, REGIONS)}{_number(rng)}{_one(rng, COMMERCIAL)}{serial}"
+        case Kind.GREEN_REGION:
+            number = str(rng.integers(1, 10)) if rng.random() < 0.2 else _number(rng)
+            letters = "바사아자허" if rng.random() < 0.15 else PRIVATE
+            return f"{_one(rng, REGIONS)}{number}{_one(rng, letters)}{serial}"
+        case Kind.DIPLOMATIC_SHORT | Kind.DIPLOMATIC_LONG:
+            return f"{_one(rng, DIPLOMATIC)}{rng.integers(0, 1000):03d}{rng.integers(0, 1000):03d}"
+        case Kind.TEMPORARY_SHORT | Kind.TEMPORARY_LONG:
+            return f"임{serial}"
+        case Kind.TEMPORARY_10_SHORT:
+            return f"{rng.integers(0, 1_000_000):06d}"
+        case Kind.TEMPORARY_10_LONG:
+            return f"{rng.integers(0, 100_000):05d}"
+        case Kind.MILITARY:
+            return f"{_number(rng)}{_one(rng, MILITARY)}{serial}"
+        case Kind.CONSTRUCTION:
+            return f"0{rng.integers(0, 100):02d}{_car_letter(rng)}{serial}"
+        case Kind.CONSTRUCTION_OLD:
+            mark = "영" if rng.random() < 0.4 else ""
+            return f"{mark}{_one(rng, REGIONS)}{_number(rng)}{_one(rng, PRIVATE)}{serial}"
+        case Kind.MOTORCYCLE_OLD:
+            return f"{_one(rng, DISTRICTS)}{_one(rng, PRIVATE)}{serial}"
+        case _:
+            return f"{_number(rng)}{_car_letter(rng)}{serial}"
+
+
+def _one(rng: np.random.Generator, options: tuple[str, ...] | list[str] | str) -> str:
+    return options[int(rng.integers(len(options)))]
+
+
+def _number(rng: np.random.Generator) -> str:
+    return f"{rng.integers(1, 100):02d}"
+
+
+def _car_letter(rng: np.random.Generator) -> str:
+    return _one(rng, RENTAL) if rng.random() < 0.1 else _one(rng, PRIVATE)
+
+
+def _serial(rng: np.random.Generator) -> str:
+    if rng.random() < 0.06:  # runs of one digit are what a CTC reader merges: show many
+        digits = rng.choice(rng.integers(0, 10, 2), 4)
+        return "".join(map(str, digits))
+    return f"{rng.integers(100, 10000):04d}"

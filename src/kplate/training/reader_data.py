@@ -1,0 +1,156 @@
+"""Rendered plates as training batches for the reader."""
+
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from kplate.images import Image, find_images, read_image
+from kplate.nets.lprnet import STEPS
+from kplate.plates.alphabet import BLANK, encode
+from kplate.plates.kinds import Kind
+from kplate.reader import fit_to_input
+from kplate.synth.crops import PlateCrop, sample_crop, sample_negative
+
+KINDS: Final = tuple(Kind)
+#: Longest text: 영경기14노8695.
+MAX_TEXT: Final = 10
+_NO_KIND: Final = -100  # what PyTorch's cross entropy ignores
+_NEGATIVE_SHARE: Final = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Training targets for N crops.
+
+    Attributes:
+        image: uint8 (N, 3, H, W) RGB.
+        steps: int64 (N, 18), the symbol or blank that each step should say.
+        text: int64 (N, 10), padded with blanks.
+        length: int64 (N,).
+        slots: int64 (N, 10), the step of each symbol.
+        corners: float32 (N, 8), as shares of the crop.
+        boxes: float32 (N, 10, 4), cells as shares of the plate.
+        kind: int64 (N,), -100 where there is no plate.
+    """
+
+    image: Tensor
+    steps: Tensor
+    text: Tensor
+    length: Tensor
+    slots: Tensor
+    corners: Tensor
+    boxes: Tensor
+    kind: Tensor
+
+
+def slots_of(text: str) -> list[int]:
+    """Return the step at which each symbol is said: every other one, closer where the text is long.
+
+    Equal neighbours always keep a step for the blank between them.
+    """
+    if 2 * len(text) <= STEPS:
+        return list(range(0, 2 * len(text), 2))
+    slots = [0]
+    for before, symbol in zip(text, text[1:], strict=False):
+        slots.append(slots[-1] + (2 if symbol == before else 1))
+    return slots
+
+
+def encode_crop(crop: PlateCrop, size: tuple[int, int]) -> dict[str, NDArray[np.generic]]:
+    """Turn a crop into one row of a batch."""
+    height, width = crop.image.shape[:2]
+    slots = slots_of(crop.text)
+    symbols = encode(crop.text)
+    row: dict[str, NDArray[np.generic]] = {
+        "image": fit_to_input(crop.image, size),
+        "steps": np.full(STEPS, BLANK, np.int64),
+        "text": np.full(MAX_TEXT, BLANK, np.int64),
+        "length": np.array(len(symbols), np.int64),
+        "slots": np.zeros(MAX_TEXT, np.int64),
+        "corners": (crop.corners / (width, height)).astype(np.float32).reshape(8),
+        "boxes": np.zeros((MAX_TEXT, 4), np.float32),
+        "kind": np.array(_NO_KIND if crop.kind is None else KINDS.index(crop.kind), np.int64),
+    }
+    row["steps"][slots] = symbols
+    row["text"][: len(symbols)] = symbols
+    row["slots"][: len(symbols)] = slots
+    row["boxes"][: len(symbols)] = crop.char_boxes
+    return row
+
+
+class RenderedPlates(IterableDataset[Batch]):
+    """Endless batches of rendered plate crops.
+
+    Args:
+        batch: Crops in a batch.
+        size: Width and height of the network's input.
+        seed: Seed; every worker draws its own stream from it.
+        backgrounds: Small pictures to cut surroundings from.
+        difficulty: Shared value in 0..1 that the loop raises as training goes on.
+    """
+
+    def __init__(
+        self,
+        batch: int,
+        size: tuple[int, int],
+        seed: int,
+        backgrounds: list[Image],
+        difficulty: "Synchronized[float] | None" = None,
+    ) -> None:
+        self._batch = batch
+        self._size = size
+        self._seed = seed
+        self._backgrounds = backgrounds
+        self._difficulty = difficulty
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Draw batches for ever."""
+        cv2.setNumThreads(1)
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng((self._seed, worker.id if worker else 0))
+        while True:
+            level = self._difficulty.value if self._difficulty is not None else 1.0
+            rows = [encode_crop(self._sample(rng, level), self._size) for _ in range(self._batch)]
+            columns = {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
+            yield Batch(**columns)
+
+    def _sample(self, rng: np.random.Generator, level: float) -> PlateCrop:
+        if rng.random() < _NEGATIVE_SHARE:
+            return sample_negative(rng, self._backgrounds)
+        own = 1.0 if rng.random() < level else level
+        return sample_crop(rng, backgrounds=self._backgrounds, difficulty=own)
+
+
+def load_backgrounds(folder: Path | None, limit: int = 1200, side: int = 256) -> list[Image]:
+    """Read pictures to cut surroundings from, shrunk to ``side`` px; none without a folder."""
+    if folder is None:
+        return []
+    paths = [path for path in find_images([folder]) if isinstance(path, Path)][:limit]
+    pictures = []
+    for path in paths:
+        picture = read_image(path)
+        scale = side / max(picture.shape[:2])
+        if scale < 1:
+            picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        if min(picture.shape[:2]) >= 16:
+            pictures.append(picture)
+    return pictures
+
+
+def loader(dataset: RenderedPlates, workers: int) -> "DataLoader[Batch]":
+    """Draw in ``workers`` processes beside the training."""
+    context = multiprocessing.get_context("fork") if workers else None
+    return DataLoader(
+        dataset, batch_size=None, num_workers=workers, multiprocessing_context=context,
+        prefetch_factor=4 if workers else None,
+    )  # fmt: skip

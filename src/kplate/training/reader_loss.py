@@ -1,0 +1,77 @@
+"""What the reader is trained for: text, where each symbol is, the plate's corners, its kind."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kplate.nets.lprnet import STEPS, LprNetOutput
+from kplate.plates.alphabet import BLANK
+from kplate.training.reader_data import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Shares of the parts in the sum.
+
+    Attributes:
+        steps: Cross entropy of the 18 steps with the symbols that they should say. It moves from the first
+            batch on, where CTC alone stays on a plateau.
+        ctc: Connectionist temporal classification over the text.
+        attention: How little of each symbol's attention lies on its true cell.
+        corners: Distance of the corners, in shares of the crop.
+        kind: Cross entropy of the plate kind.
+    """
+
+    steps: float = 1.0
+    ctc: float = 0.1
+    attention: float = 0.25
+    corners: float = 8.0
+    kind: float = 0.15
+
+
+def reader_loss(output: LprNetOutput, batch: Batch, weights: LossWeights) -> tuple[Tensor, dict[str, float]]:
+    """Return the sum to minimise and its parts, for the log."""
+    logits = output.logits.float()
+    parts = {
+        "steps": F.cross_entropy(logits.flatten(0, 1), batch.steps.flatten(), label_smoothing=0.01),
+        "ctc": _ctc(logits, batch),
+        "attention": _attention(output.attention, batch),
+        "corners": _corners(output.corners, batch),
+        "kind": F.cross_entropy(output.kind.float(), batch.kind),
+    }
+    total = sum((getattr(weights, name) * value for name, value in parts.items()), torch.zeros(()))
+    return total, {name: value.item() for name, value in parts.items()}
+
+
+def _ctc(logits: Tensor, batch: Batch) -> Tensor:
+    log_probs = logits.log_softmax(-1).transpose(0, 1)
+    steps = torch.full_like(batch.length, STEPS)
+    loss: Tensor = F.ctc_loss(
+        log_probs, batch.text, steps, batch.length, blank=BLANK, reduction="none", zero_infinity=True
+    )
+    return loss.mean() / 8  # about per symbol
+
+
+def _attention(attention: Tensor, batch: Batch) -> Tensor:
+    """Negative log of each symbol's attention that lies on its cell."""
+    _, _, rows, columns = attention.shape
+    xs = (torch.arange(columns) + 0.5) / columns
+    ys = (torch.arange(rows) + 0.5) / rows
+    x1, y1, x2, y2 = (batch.boxes[..., i : i + 1] for i in range(4))
+    margin_x, margin_y = 0.5 / columns, 0.25 / rows
+    in_x = ((xs > x1 - margin_x) & (xs < x2 + margin_x)).float()
+    in_y = ((ys > y1 - margin_y) & (ys < y2 + margin_y)).float()
+    cells = torch.einsum("nkr,nkc->nkrc", in_y, in_x)
+    index = batch.slots[:, :, None, None].expand(-1, -1, rows, columns)
+    on_cell = (attention.gather(1, index) * cells).sum((2, 3))
+    real = torch.arange(batch.slots.shape[1])[None] < batch.length[:, None]
+    return -(on_cell.clamp(min=1e-5).log() * real).sum() / real.sum().clamp(min=1)
+
+
+def _corners(corners: Tensor, batch: Batch) -> Tensor:
+    plate = batch.kind >= 0
+    if not bool(plate.any()):
+        return corners.sum() * 0
+    return F.smooth_l1_loss(corners[plate], batch.corners[plate], beta=0.02)
