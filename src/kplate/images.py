@@ -7,11 +7,14 @@ Pillow reads every header and decodes whatever is out of the ordinary.
 
 import glob
 import importlib
+import io
 import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -34,11 +37,13 @@ SUFFIXES: Final = frozenset(
     | {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif"}
 )
 
+_JPEG: Final = "JpegImagePlugin.JpegImageFile"
+_PNG: Final = "PngImagePlugin.PngImageFile"
 #: Which Pillow reader takes a file, by the bytes it begins with. A list of our own keeps away from
 #: Pillow's rarer readers, some of which start other programs.
 _READERS: Final[tuple[tuple[re.Pattern[bytes], str], ...]] = (
-    (re.compile(rb"\xff\xd8\xff"), "JpegImagePlugin.JpegImageFile"),
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), "PngImagePlugin.PngImageFile"),
+    (re.compile(rb"\xff\xd8\xff"), _JPEG),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), _PNG),
     (re.compile(rb"GIF8[79]a"), "GifImagePlugin.GifImageFile"),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), "WebPImagePlugin.WebPImageFile"),
     (re.compile(rb"BM"), "BmpImagePlugin.BmpImageFile"),
@@ -56,6 +61,10 @@ _ORIENTATION: Final = 0x0112
 _JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _JPEG_END: Final = 0xD9
 _JPEG_SEGMENTS: Final = frozenset([*range(0xC0, 0xD0), *range(0xDA, 0xF0), 0xFE])
+
+# Pillow warns on standard error about EXIF blocks and tags that it cannot read. They are passed over here,
+# and what matters comes as an error.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 
 
 def read_image(path: StrPath, *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -253,17 +262,16 @@ def _decode(file: BinaryIO, max_pixels: int) -> Image:
             f"{width}x{height} pixels are {width * height / 1e6:.0f} megapixels, "
             f"more than the {max_pixels / 1e6:.0f} that are read"
         )
-    if reader.startswith("Jpeg") and not reader.startswith("Jpeg2K"):
+    if reader in _CHECKS:
         file.seek(0)
         data = file.read()
-        _check_jpeg(data)
-        if picture.mode in ("RGB", "L"):
+        _CHECKS[reader](data)
+        if reader == _JPEG and picture.mode in ("RGB", "L"):
             flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
             decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
             if decoded is not None:
-                return _turn(decoded.astype(np.uint8, copy=False), _orientation(picture))
-        file.seek(0)
-        picture = _header(reader, file)
+                return _turn(np.asarray(decoded, np.uint8), _orientation(picture))
+        picture = _header(reader, io.BytesIO(data))
     return _decode_with_pillow(picture)
 
 
@@ -286,6 +294,8 @@ def _damage(error: Exception) -> _Refusal:
     text = " ".join(str(error).split()) or type(error).__name__
     if "truncated" in text.lower() or isinstance(error, EOFError):
         return _Refusal("the file is truncated")
+    if isinstance(error, SyntaxError) and "not identified" in text:
+        return _Refusal("the file is damaged, or truncated within its header")
     return _Refusal(f"the file is damaged ({text})")
 
 
@@ -356,3 +366,30 @@ def _check_jpeg(data: bytes) -> None:
         length = int.from_bytes(data[match.end() : match.end() + 2])
         position = match.end() + length
     raise _Refusal("the file is truncated")
+
+
+def _check_png(data: bytes) -> None:
+    """Refuse a PNG file that ends early or whose critical chunks fail their checksum.
+
+    Pillow passes over the checksums of compressed data.
+    """
+    position = 8
+    while position + 12 <= len(data):
+        length = int.from_bytes(data[position : position + 4])
+        name = data[position + 4 : position + 8]
+        end = position + 8 + length
+        if end + 4 > len(data):
+            break
+        # An upper-case first letter means that the picture cannot be shown without this chunk.
+        if name[:1].isupper():
+            checksum = int.from_bytes(data[end : end + 4])
+            if checksum != zlib.crc32(memoryview(data)[position + 4 : end]):
+                raise _Refusal(f"the file is damaged (checksum of chunk {name.decode('latin-1')!r})")
+        if name == b"IEND":
+            return
+        position = end + 4
+    raise _Refusal("the file is truncated")
+
+
+#: Checks of a whole file, for kinds whose decoders let damage pass.
+_CHECKS: Final[dict[str, Callable[[bytes], None]]] = {_JPEG: _check_jpeg, _PNG: _check_png}
