@@ -174,8 +174,18 @@ def consonant(letter: str, box: Rectangle, pen: float, beside: bool) -> Strokes:
         deep = top + (bottom - top) * 0.72
         reach = (deep - top) * 0.85, (right - x1) * 0.8
         return [_stroke(pen, (x1, top), (right, top), (right, deep, *reach), (x1 + 1, bottom))]
-    if letter == "ㄱ":
-        return [_stroke(pen, (x1, top), (right, top), (right, y2))]
+    if letter == "ㄱ":  # the leg leans in a little
+        sway = min(1.5, (y2 - top) * 0.05)
+        bow = (y2 - top) * 0.3
+        return [
+            _stroke(
+                pen,
+                (x1, top),
+                (right, top),
+                (right - sway * 0.2, top + bow * 1.7, bow, bow),
+                (right - sway, y2),
+            )
+        ]
     if letter == "ㄴ":
         return [_stroke(pen, (left, y1), (left, bottom, bend), (x2, bottom))]
     if letter == "ㄷ":
@@ -296,6 +306,31 @@ def _reach(vowel: str, pen: float, width: float) -> float:
     return pen + (0.1 * width if vowel in "ㅓㅕ" else 0.0)
 
 
+_BARS = {
+    "ㄱ": 1,
+    "ㄴ": 1,
+    "ㄷ": 2,
+    "ㄹ": 3,
+    "ㅁ": 2,
+    "ㅂ": 2,
+    "ㅅ": 1.5,
+    "ㅇ": 2,
+    "ㅈ": 2,
+    "ㅊ": 3,
+    "ㅍ": 2,
+    "ㅎ": 4,
+}
+_COLUMNS = {"ㄷ": 1.5, "ㄹ": 1.5, "ㅂ": 2, "ㅁ": 2, "ㅇ": 2, "ㅎ": 2, "ㅅ": 1.7, "ㅈ": 1.7}
+
+
+def _thin_enough(initial: str, vowel: str, final: str, pen: float, width: float, height: float) -> float:
+    """The pen, thinner where many strokes would run together."""
+    bars = _BARS[initial] + _BARS.get(final, 0)
+    bars += 1.3 if vowel in _LYING or vowel in "ㅘㅝ" else 0.4
+    columns = _COLUMNS.get(initial, 1.2) + (2 if vowel in "ㅐㅔ" else 1.3)
+    return min(pen, height / (bars * 1.6), width / (columns * 1.55))
+
+
 def syllable(symbol: str, box: Rectangle, pen: float) -> Strokes:
     """Compose a syllable from its jamo.
 
@@ -307,11 +342,12 @@ def syllable(symbol: str, box: Rectangle, pen: float) -> Strokes:
     initial, vowel, final = jamo(symbol)
     x1, y1, x2, y2 = box
     width, height = x2 - x1, y2 - y1
+    pen = _thin_enough(initial, vowel, final, pen, width, height)
     strokes: Strokes = []
     lower = y2
     if final != " ":
         crowded = vowel in _LYING
-        top = y1 + height * (0.68 if crowded else 0.64)
+        top = y1 + height * {"ㄹ": 0.56, "ㅇ": 0.6}.get(final, 0.68 if crowded else 0.64)
         lower = top - height * 0.03
         inset = 0.0 if final == "ㅇ" and crowded else width * 0.1
         strokes += consonant(
@@ -322,8 +358,13 @@ def syllable(symbol: str, box: Rectangle, pen: float) -> Strokes:
     if vowel in _MIXED:
         flat, upright = _MIXED[vowel]
         edge = x2 - _reach(upright, pen, width) - pen * 0.25
-        strokes += standing(upright, edge - pen * 0.8, (x1, y1, x2, lower), pen)
         split = y1 + (lower - y1) * (0.5 if final != " " else 0.58)
+        if vowel == "ㅝ":
+            strokes.append(_stroke(pen, (x2 - pen / 2, y1), (x2 - pen / 2, lower + (y2 - lower) * 0.3)))
+            tick = lower - pen * 0.5
+            strokes.append(_stroke(pen, (x1 + width * 0.5, tick), (x2 - pen / 2, tick)))
+        else:
+            strokes += standing(upright, edge - pen * 0.8, (x1, y1, x2, lower), pen)
         strokes += consonant(initial, (x1 + width * 0.05, y1, edge - width * 0.05, split), pen, False)
         strokes += lying(flat, (x1, split + pen * 0.1, edge, lower - pen * 0.2), pen)
         return strokes
@@ -343,8 +384,8 @@ def _over(initial: str, vowel: str, box: Rectangle, pen: float, crowded: bool) -
     width, height = x2 - x1, y2 - y1
     share = {"ㅗ": 0.66, "ㅛ": 0.66, "ㅜ": 0.52, "ㅠ": 0.52, "ㅡ": 0.75}[vowel]
     if crowded:
-        share = 0.55
-    if initial in "ㄱㅅㅈㅊㅇㅎ" and vowel == "ㅗ":
+        share = {"ㅊ": 0.62, "ㅂ": 0.5, "ㅇ": 0.5}.get(initial, 0.5)
+    elif initial in "ㄱㅅㅈㅊㅇㅎ" and vowel == "ㅗ":
         share = max(share, 0.66)
     split = y1 + height * share
     wide = 0.0 if initial in "ㅅㅈㅊ" else width * 0.08

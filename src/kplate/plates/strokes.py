@@ -20,7 +20,7 @@ CORNER_RADIUS_MM = 1.2
 """Rounding of outer corners, 1 to 1.5 mm on the drawings of the notice."""
 
 _ARC_STEPS = 10
-_MITRE_LIMIT = 1.6
+_MITRE_LIMIT = 1.12
 _ROUND_FROM_RADIANS = 0.45
 
 
