@@ -30,7 +30,7 @@ _TWO: Final[tuple[Template, ...]] = (("0", _NOT_ZERO), (_NOT_ZERO, DIGITS))
 
 
 def _templates() -> tuple[Template, ...]:
-    regions: list[Template] = [(first, second) for first, second in REGIONS]
+    regions = [tuple(region) for region in REGIONS]
     result: list[Template] = []
     result += [(*number, _CAR, *_N4) for number in _TWO]
     result += [(_NOT_ZERO, DIGITS, DIGITS, _CAR, *_N4), ("0", DIGITS, DIGITS, _CAR, *_N4)]
@@ -40,7 +40,7 @@ def _templates() -> tuple[Template, ...]:
     machine = (DIGITS, DIGITS, PRIVATE + "바사아자", *_N4)
     result += [("영", *region, *machine) for region in regions]
     result += [(*region, "영", *machine) for region in regions]
-    result += [(first, second, *(DIGITS,) * 6) for first, second in DIPLOMATIC]
+    result += [(*tuple(word), *(DIGITS,) * 6) for word in DIPLOMATIC]
     result += [(DIGITS, DIGITS, MILITARY, *_N4), (TEMPORARY, *_N4)]
     return tuple(result)
 

@@ -137,9 +137,7 @@ def _one_line(
 
 _SEVEN_LONG: Final = _one_line(13.5, 83, Face.LONG, (44, 100), (156, 96), (252, 308, 364, 420), 56)
 _SEVEN_SHORT: Final = _one_line(46.2, 83, Face.SHORT, (8, 53), (98, 49), (147, 192, 237, 282), 45)
-_EIGHT_PAINTED: Final = _one_line(
-    13.5, 83, Face.PAINTED8, (30, 85, 140), (195, 75), (270, 325, 380, 435), 55
-)
+_EIGHT_PAINTED: Final = _one_line(13.5, 83, Face.PAINTED8, (30, 85, 140), (195, 75), (270, 325, 380, 435), 55)
 _EIGHT_FILM: Final = _one_line(12.5, 85, Face.FILM, (65, 115, 165), (215, 85), (300, 350, 400, 450), 50)
 _EIGHT_SHORT: Final = _one_line(
     46.2, 83, Face.SHORT, (8, 47.5, 87), (126.5, 43), (169.5, 209, 248.5, 288), 39.5
@@ -172,7 +170,7 @@ _LAYOUTS: Final = (
         Kind.ELECTRIC,
         520,
         110,
-        _one_line(13.5, 83, Face.LONG, (44, 100), (156, 96), (252, 308, 364, 420), 56),
+        _SEVEN_LONG,
         EV_BLUE,
         _LONG_HOLES,
         (4.0, 1.7),
@@ -207,9 +205,7 @@ _LAYOUTS: Final = (
         110,
         (
             Cell(Role.REGION, (32, 13.5, 55, 83), Face.COMMERCIAL_LONG),
-            *_one_line(
-                13.5, 83, Face.COMMERCIAL_LONG, (87, 142), (197, 71), (268, 323, 378, 433), 55
-            ),
+            *_one_line(13.5, 83, Face.COMMERCIAL_LONG, (87, 142), (197, 71), (268, 323, 378, 433), 55),
         ),
         YELLOW,
         _LONG_HOLES,
@@ -287,7 +283,7 @@ _LAYOUTS: Final = (
         335,
         155,
         (
-            Cell(Role.LETTER, (30.5, 32, 79.5, 77), Face.LONG),
+            Cell(Role.LETTER, (36, 38, 66, 66), Face.GREEN_REGION),
             *_row(Role.SERIAL, (110, 155, 200, 245), 32, 45, 77, Face.SHORT),
         ),
         WHITE,
@@ -299,7 +295,7 @@ _LAYOUTS: Final = (
         520,
         110,
         (
-            Cell(Role.LETTER, (75, 13.5, 90, 52), Face.LONG),
+            Cell(Role.LETTER, (95, 15, 52, 52), Face.GREEN_REGION),
             *_row(Role.SERIAL, (245, 303, 361, 419), 13.5, 55, 83, Face.LONG),
         ),
         WHITE,
@@ -362,9 +358,9 @@ _LAYOUTS: Final = (
         210,
         115,
         (
-            *_row(Role.SYLLABLE, (58, 78), 14, 15, 23, Face.LONG),
-            *_row(Role.SYLLABLE, (108, 133), 14, 20, 23, Face.LONG),
-            Cell(Role.LETTER, (15, 47, 40, 51), Face.LONG),
+            *_row(Role.SYLLABLE, (58, 78), 14, 15, 20, Face.GREEN_REGION),
+            *_row(Role.SYLLABLE, (108, 133), 14, 20, 20, Face.GREEN_REGION),
+            Cell(Role.LETTER, (17, 58, 30, 33), Face.GREEN_REGION),
             *_row(Role.SERIAL, (55, 90, 125, 160), 47, 35, 51, Face.LONG),
         ),
         MOTORCYCLE_BLUE,

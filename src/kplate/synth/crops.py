@@ -67,9 +67,7 @@ def sample_crop(
     quad, size = _viewpoint(rng, plate, target, difficulty)
     image = _paste(rng, flat, offset, plate, quad, size, backgrounds)
     image, grey = degrade(image, rng, difficulty, glyph_px=_glyph_height(quad, plate))
-    return PlateCrop(
-        image, plate.text, plate.kind, None if grey else plate.electric, quad, plate.char_boxes
-    )
+    return PlateCrop(image, plate.text, plate.kind, None if grey else plate.electric, quad, plate.char_boxes)
 
 
 def sample_negative(rng: np.random.Generator, backgrounds: Sequence[Image] = ()) -> PlateCrop:
@@ -124,7 +122,7 @@ def _with_frame(rng: np.random.Generator, plate: PlateImage) -> tuple[NDArray[np
 def _viewpoint(
     rng: np.random.Generator, plate: PlateImage, target: float, difficulty: float
 ) -> tuple[Points, tuple[int, int]]:
-    """Choose where the plate is seen from and how it is cut. Returns its corners and the crop's size, in px."""
+    """Choose where the plate is seen from and its cut. Returns its corners and the crop's size, in px."""
     if rng.random() < 0.35:
         yaw, pitch, roll = rng.normal(0, 0.08, 3)
     else:
@@ -132,11 +130,15 @@ def _viewpoint(
         pitch, roll = rng.normal(0.05, 0.25), rng.normal(0, 0.09)
     if rng.random() < 0.06:
         roll += rng.normal(0, 0.22)
-    yaw, pitch, roll = (a * difficulty for a in (np.clip(yaw, -_MAX_YAW, _MAX_YAW), np.clip(pitch, -0.8, 0.8), roll))
+    yaw, pitch, roll = (
+        a * difficulty for a in (np.clip(yaw, -_MAX_YAW, _MAX_YAW), np.clip(pitch, -0.8, 0.8), roll)
+    )
     w, h = plate.width_mm, plate.height_mm
     square = np.array(((-w, -h, 0), (w, -h, 0), (w, h, 0), (-w, h, 0))) / 2
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
-    rotation = np.array(((cy, 0, sy), (0, 1, 0), (-sy, 0, cy))) @ np.array(((1, 0, 0), (0, cp, -sp), (0, sp, cp)))
+    rotation = np.array(((cy, 0, sy), (0, 1, 0), (-sy, 0, cy))) @ np.array(
+        ((1, 0, 0), (0, cp, -sp), (0, sp, cp))
+    )
     turned = square @ rotation.T
     depth = turned[:, 2] + w * rng.uniform(2.5, 14)
     flat = turned[:, :2] / depth[:, None]
@@ -213,13 +215,17 @@ def _surroundings(rng: np.random.Generator, width: int, height: int, backgrounds
         return cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
     base = rng.uniform(5, 80) if rng.random() < 0.55 else rng.uniform(60, 240)
     field = effects.smooth_field(rng, width, height)[..., None]
-    image = np.clip(base + rng.normal(0, 15, 3) + (field - 0.5) * rng.uniform(10, 120), 0, 255).astype(np.uint8)
+    image = np.clip(base + rng.normal(0, 15, 3) + (field - 0.5) * rng.uniform(10, 120), 0, 255).astype(
+        np.uint8
+    )
     for _ in range(int(rng.integers(0, 5))):
         tone = rng.uniform(0, 255) + rng.normal(0, 10, 3)
         colour = tuple(float(v) for v in np.clip(tone, 0, 255))
         y = int(rng.integers(height))
         slope = int(rng.normal(0, height * 0.15))
-        cv2.line(image, (0, y), (width, y + slope), colour, int(rng.integers(1, max(2, height // 6))), cv2.LINE_AA)
+        cv2.line(
+            image, (0, y), (width, y + slope), colour, int(rng.integers(1, max(2, height // 6))), cv2.LINE_AA
+        )
     return image
 
 
@@ -234,9 +240,7 @@ def _draw_lettering(image: Image, rng: np.random.Generator) -> None:
     cv2.putText(image, "".join(letters), place, face, size, colour, max(1, round(size * 2)), cv2.LINE_AA)
 
 
-def degrade(
-    image: Image, rng: np.random.Generator, difficulty: float, glyph_px: float
-) -> tuple[Image, bool]:
+def degrade(image: Image, rng: np.random.Generator, difficulty: float, glyph_px: float) -> tuple[Image, bool]:
     """Send a crop through light, lens, sensor and compression. Returns it and whether its colour is gone.
 
     Args:

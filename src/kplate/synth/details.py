@@ -34,7 +34,13 @@ def _pt(x: float, y: float, scale: float) -> tuple[int, int]:
 
 
 def _disc(
-    image: Image | Mask, x: float, y: float, r: float, colour: tuple[int, ...] | int, scale: float, line: int = -1
+    image: Image | Mask,
+    x: float,
+    y: float,
+    r: float,
+    colour: tuple[int, ...] | int,
+    scale: float,
+    line: int = -1,
 ) -> None:
     value = colour if isinstance(colour, tuple) else (colour,)
     radius = max(1, round(r * scale * (1 << _SHIFT)))
@@ -95,7 +101,9 @@ def _draw_band(image: Image, layout: Layout, scale: float, rng: np.random.Genera
     if x2 - x1 < 2 or y2 - y1 < 2:
         return
     ys, xs = np.mgrid[0 : y2 - y1, 0 : x2 - x1].astype(np.float32)
-    wave = 0.5 + 0.5 * np.sin((xs / (x2 - x1) * 0.9 + ys / (y2 - y1)) * rng.uniform(2.5, 4.5) + rng.uniform(0, 6))
+    wave = 0.5 + 0.5 * np.sin(
+        (xs / (x2 - x1) * 0.9 + ys / (y2 - y1)) * rng.uniform(2.5, 4.5) + rng.uniform(0, 6)
+    )
     band = _BAND_DARK + (_BAND_LIGHT - _BAND_DARK) * wave[..., None] * rng.uniform(0.4, 1.0)
     image[y1:y2, x1:x2] = np.clip(band * rng.uniform(0.7, 1.25), 0, 255)
     pale = (235, 215, 190)
@@ -116,7 +124,15 @@ def _draw_ev(image: Image, scale: float, rng: np.random.Generator) -> None:
     cv2.polylines(image, [points], True, _EV_OUTLINE, max(1, round(2 * scale)), cv2.LINE_AA, _SHIFT)
     for x in (15, 34):
         _disc(image, x, 39, 4, _EV_OUTLINE, scale)
-    cv2.line(image, _pt(16, 26, scale), _pt(32, 26, scale), _EV_OUTLINE, max(1, round(5 * scale)), cv2.LINE_AA, _SHIFT)
+    cv2.line(
+        image,
+        _pt(16, 26, scale),
+        _pt(32, 26, scale),
+        _EV_OUTLINE,
+        max(1, round(5 * scale)),
+        cv2.LINE_AA,
+        _SHIFT,
+    )
     _disc(image, 24.7, 78.6, 17.9, (245, 215, 190), scale)
     _disc(image, 24.7, 78.6, 17.9, _EV_OUTLINE, scale, max(1, round(1.2 * scale)))
     _disc(image, 24.7, 78.6, 10.5, (225, 180, 125), scale)
@@ -160,7 +176,11 @@ def _draw_small_print(image: Image, layout: Layout, scale: float, rng: np.random
                 cv2.line(
                     image,
                     _pt(ends[0, 0], ends[0, 1], scale),
-                    _pt(float(np.clip(ends[1, 0], left, left + height * 0.75)), float(np.clip(ends[1, 1], y, y + height)), scale),
+                    _pt(
+                        float(np.clip(ends[1, 0], left, left + height * 0.75)),
+                        float(np.clip(ends[1, 1], y, y + height)),
+                        scale,
+                    ),
                     (40, 30, 35),
                     max(1, round(height * 0.1 * scale)),
                     cv2.LINE_AA,
@@ -170,7 +190,15 @@ def _draw_small_print(image: Image, layout: Layout, scale: float, rng: np.random
 
 def _draw_hyphen(image: Image, layout: Layout, scale: float) -> None:
     x1, x2, y = (155.5, 179.0, 104.5) if layout.kind is Kind.DIPLOMATIC_SHORT else (274.0, 312.0, 55.0)
-    cv2.line(image, _pt(x1, y, scale), _pt(x2, y, scale), (248, 245, 245), max(1, round(11 * scale)), cv2.LINE_AA, _SHIFT)
+    cv2.line(
+        image,
+        _pt(x1, y, scale),
+        _pt(x2, y, scale),
+        (248, 245, 245),
+        max(1, round(11 * scale)),
+        cv2.LINE_AA,
+        _SHIFT,
+    )
 
 
 def _text(
@@ -178,7 +206,9 @@ def _text(
 ) -> None:
     size = height * scale / 22  # Hershey capitals are about 22 px high at scale 1
     position = (round(x * scale), round(y * scale))
-    cv2.putText(image, text, position, cv2.FONT_HERSHEY_SIMPLEX, size, colour, max(1, round(size * 2)), cv2.LINE_AA)
+    cv2.putText(
+        image, text, position, cv2.FONT_HERSHEY_SIMPLEX, size, colour, max(1, round(size * 2)), cv2.LINE_AA
+    )
 
 
 # --- relief, hardware, wear --------------------------------------------------------------------------------
@@ -219,7 +249,14 @@ def draw_hardware(image: Image, layout: Layout, scale: float, rng: np.random.Gen
         shadow = np.clip(colour * 0.35, 0, 255)
         _disc(image, x + rng.uniform(-1.5, 1.5), y + rng.uniform(0.5, 2), radius * 1.08, _bgr(shadow), scale)
         _disc(image, x, y, radius, _bgr(colour), scale)
-        _disc(image, x - radius * 0.25, y - radius * 0.3, radius * 0.45, _bgr(np.clip(colour * 1.25 + 12, 0, 255)), scale)
+        _disc(
+            image,
+            x - radius * 0.25,
+            y - radius * 0.3,
+            radius * 0.45,
+            _bgr(np.clip(colour * 1.25 + 12, 0, 255)),
+            scale,
+        )
         if rng.random() < 0.4:
             _disc(image, x, y, radius * 0.3, _bgr(colour * 0.5), scale)
 

@@ -72,11 +72,14 @@ def shadow(image: Image, rng: np.random.Generator) -> Image:
     else:
         angle = rng.uniform(0, 2 * np.pi)
         ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
-        distance = (xs - rng.uniform(0, width)) * np.cos(angle) + (ys - rng.uniform(0, height)) * np.sin(angle)
+        distance = (xs - rng.uniform(0, width)) * np.cos(angle) + (ys - rng.uniform(0, height)) * np.sin(
+            angle
+        )
         softness = float(rng.uniform(0.5, max(2.0, height / 4)))
         dark = rng.uniform(0.25, 0.75)
         factor = dark + (1 - dark) / (1 + np.exp(-np.clip(distance / softness, -30, 30)))
-    return np.clip(image * factor[..., None].astype(np.float32), 0, 255).astype(np.uint8)
+    shaded = np.clip(image * factor[..., None].astype(np.float32), 0, 255)
+    return np.asarray(shaded, np.uint8)
 
 
 def glare(image: Image, rng: np.random.Generator) -> Image:
@@ -86,7 +89,7 @@ def glare(image: Image, rng: np.random.Generator) -> Image:
     cx, cy = rng.uniform(0, width), rng.uniform(-0.3 * height, 1.3 * height)
     rx, ry = rng.uniform(0.08, 0.5) * width, rng.uniform(0.2, 1.2) * height
     blob = np.exp(-(((xs - cx) / rx) ** 2) - ((ys - cy) / ry) ** 2) * rng.uniform(40, 230)
-    return np.clip(image + blob[..., None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image + blob[..., None], 0, 255), np.uint8)
 
 
 def motion_blur(image: Image, rng: np.random.Generator, length: float) -> Image:
@@ -102,7 +105,9 @@ def motion_blur(image: Image, rng: np.random.Generator, length: float) -> Image:
     total = float(kernel.sum())
     if total <= 0:
         return image
-    return cv2.filter2D(image, -1, kernel / total, borderType=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    return cv2.filter2D(image, -1, kernel / total, borderType=cv2.BORDER_REPLICATE).astype(
+        np.uint8, copy=False
+    )
 
 
 def focus_blur(image: Image, rng: np.random.Generator, sigma: float) -> Image:
@@ -110,7 +115,9 @@ def focus_blur(image: Image, rng: np.random.Generator, sigma: float) -> Image:
     if rng.random() < 0.3:
         size = max(2, round(sigma * 2))
         return cv2.blur(image, (size, size), borderType=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
-    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE).astype(
+        np.uint8, copy=False
+    )
 
 
 def sharpen(image: Image, rng: np.random.Generator) -> Image:
@@ -160,7 +167,12 @@ def rain(image: Image, rng: np.random.Generator) -> Image:
     for _ in range(int(rng.integers(2, 12))):
         x, y = int(rng.integers(width)), int(rng.integers(height))
         radius = int(rng.integers(1, max(2, height // 10)))
-        x1, y1, x2, y2 = max(x - radius, 0), max(y - radius, 0), min(x + radius, width), min(y + radius, height)
+        x1, y1, x2, y2 = (
+            max(x - radius, 0),
+            max(y - radius, 0),
+            min(x + radius, width),
+            min(y + radius, height),
+        )
         if x2 - x1 > 1 and y2 - y1 > 1:
             patch = cv2.blur(result[y1:y2, x1:x2], (2 * radius + 1, 2 * radius + 1))
             result[y1:y2, x1:x2] = np.clip(patch.astype(np.int16) + int(rng.integers(-15, 40)), 0, 255)

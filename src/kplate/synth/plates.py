@@ -94,9 +94,7 @@ def sample_plate(
     mask = _plate_mask(layout.width, layout.height, px_per_mm)
     boxes = np.array([box for item in placed for box in item.boxes], np.float32)
     boxes /= np.array([layout.width, layout.height] * 2, np.float32)
-    return PlateImage(
-        image, mask, text, kind, kind in ELECTRIC_KINDS, layout.width, layout.height, boxes
-    )
+    return PlateImage(image, mask, text, kind, kind in ELECTRIC_KINDS, layout.width, layout.height, boxes)
 
 
 def place(layout: Layout, text: str) -> list[_Placed]:
@@ -149,7 +147,7 @@ _SHIFTED_EIGHT: Final = _eight_for_electric()
 def _symbol_boxes(layout: Layout, cell: Cell) -> tuple[tuple[float, float, float, float], ...]:
     x, y, w, h = cell.box
     if cell.role is not Role.REGION:
-        if layout.kind in (Kind.WHITE_LONG, Kind.MILITARY) and cell.role is Role.LETTER:
+        if cell.face is Face.LONG and cell.role is Role.LETTER:
             w = 56.0  # the ink fills the left of its wide cell
         return ((x, y, x + w, y + h),)
     if layout.kind is Kind.COMMERCIAL_LONG:  # stacked
@@ -157,9 +155,7 @@ def _symbol_boxes(layout: Layout, cell: Cell) -> tuple[tuple[float, float, float
     return ((x, y, x + w / 2, y + h), (x + w / 2, y, x + w, y + h))
 
 
-def _ink(
-    rng: np.random.Generator, layout: Layout, placed: list[_Placed], scale: float, wear: float
-) -> Mask:
+def _ink(rng: np.random.Generator, layout: Layout, placed: list[_Placed], scale: float, wear: float) -> Mask:
     """Draw border and glyphs as coverage, uint8 H x W."""
     alpha = _border(layout.width, layout.height, scale, layout.border).copy()
     shift = rng.normal(0, 0.6, 2) * wear
@@ -182,9 +178,9 @@ def _ink(
 
 def _substitute_face(rng: np.random.Generator, layout: Layout, wear: float) -> dict[Face, Face]:
     """Electric and corporate plates come with either of two faces; older presses vary as well."""
-    if wear > 0 and layout.kind in (Kind.ELECTRIC, Kind.CORPORATE, Kind.WHITE_8_PAINTED, Kind.CONSTRUCTION):
-        if rng.random() < 0.3:
-            return {Face.PAINTED8: Face.FILM}
+    either = (Kind.ELECTRIC, Kind.CORPORATE, Kind.WHITE_8_PAINTED, Kind.CONSTRUCTION)
+    if wear > 0 and layout.kind in either and rng.random() < 0.3:
+        return {Face.PAINTED8: Face.FILM}
     return {}
 
 
@@ -223,7 +219,8 @@ def _rounded(shape: tuple[int, ...], inset: float, radius: float) -> Mask:
     dx = np.abs(xs - width / 2) - (width / 2 - inset - radius)
     dy = np.abs(ys - height / 2) - (height / 2 - inset - radius)
     outside = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0)
-    return (np.clip(radius - outside + 0.5, 0, 1) * 255).astype(np.uint8)
+    coverage: Mask = (np.clip(radius - outside + 0.5, 0, 1) * 255).astype(np.uint8)
+    return coverage
 
 
 def _colours_of(rng: np.random.Generator, layout: Layout) -> Colours:

@@ -36,8 +36,9 @@ KIND_WEIGHTS: Final[dict[Kind, float]] = {
 
 #: Districts of real addresses that the alphabet can spell, by region: motorcycle plates name them.
 DISTRICTS: Final = (
-    "서울강남 서울강북 서울강서 서울구로 경기광주 경기부천 강원원주 강원인제 충북충주 충남공주 충남서산 전북전주 전남나주 경북경주 "
-    "경북경산 경북영주 대구남구 인천서구 부산강서 인천남구 대구서구 대구북구 광주서구 광주남구 광주북구 대전서구"
+    "서울강남 서울강북 서울강서 서울구로 경기광주 경기부천 강원원주 강원인제 충북충주 충남공주 충남서산 "
+    "전북전주 전남나주 경북경주 경북경산 경북영주 대구남구 인천서구 부산강서 인천남구 대구서구 대구북구 "
+    "광주서구 광주남구 광주북구 대전서구"
 ).split()
 
 _KINDS: Final = tuple(KIND_WEIGHTS)

@@ -69,7 +69,9 @@ class Average:
         """Move towards ``network``."""
         share = max(1 / self._horizon, 1 / (step / 4 + 1))
         with torch.no_grad():
-            for own, new in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
+            for own, new in zip(
+                self.network.state_dict().values(), network.state_dict().values(), strict=True
+            ):
                 if own.dtype.is_floating_point:
                     own.lerp_(new.to(own.dtype), share)
                 else:
@@ -107,7 +109,9 @@ class ReaderTrainer:
         if settings.start is not None:
             self.network.load_state_dict(load_checkpoint(settings.start)["average"])
         self.average = Average(self.network)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=settings.rate, weight_decay=settings.decay)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=settings.rate, weight_decay=settings.decay
+        )
         self.seconds = 0.0
         self.step = 0
         self._checkpoint = settings.out / "checkpoint.pt"
@@ -187,7 +191,9 @@ class ReaderTrainer:
             output = self.network(image, guide_for(batch, progress))
         loss, values = reader_loss(output, batch, LossWeights())
         if not math.isfinite(loss.item()):
-            raise FloatingPointError(f"the loss is {loss.item()} at step {self.step}: lower --rate and resume")
+            raise FloatingPointError(
+                f"the loss is {loss.item()} at step {self.step}: lower --rate and resume"
+            )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -211,7 +217,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     defaults = {item.name: item.default for item in fields(ReaderTraining)}
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and curves; a run there is continued")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; a run there is continued")
     for name, text in (
         ("minutes", "time budget of the whole run"),
         ("batch", "crops in a step"),
@@ -224,7 +230,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("checkpoint-minutes", "pause between checkpoints"),
     ):
         default = defaults[name.replace("-", "_")]
-        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"{text} (default {default})")
+        text = f"{text} (default {default})"
+        parser.add_argument(f"--{name}", type=type(default), default=default, help=text)
     parser.add_argument("--backgrounds", type=Path, help="folder of photographs to cut surroundings from")
     parser.add_argument("--start", type=Path, help="checkpoint to take the weights from")
 

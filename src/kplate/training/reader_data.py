@@ -3,6 +3,7 @@
 import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Final
@@ -61,7 +62,7 @@ def slots_of(text: str) -> list[int]:
     if 2 * len(text) <= STEPS:
         return list(range(0, 2 * len(text), 2))
     slots = [0]
-    for before, symbol in zip(text, text[1:], strict=False):
+    for before, symbol in pairwise(text):
         slots.append(slots[-1] + (2 if symbol == before else 1))
     return slots
 
@@ -141,7 +142,8 @@ def load_backgrounds(folder: Path | None, limit: int = 1200, side: int = 256) ->
         picture = read_image(path)
         scale = side / max(picture.shape[:2])
         if scale < 1:
-            picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+            smaller = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            picture = smaller.astype(np.uint8)
         if min(picture.shape[:2]) >= 16:
             pictures.append(picture)
     return pictures
