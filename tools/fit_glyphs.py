@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import glyph_templates as templates
 
-from kplate.plates.alphabet import ALPHABET, REGIONS
+from kplate.plates.alphabet import ALPHABET, DIGITS, REGIONS
 from kplate.plates.glyphs import FACES, Face, cell_of, encode
 from kplate.plates.strokes import Node, Rectangle, Stroke, extent, outline, refit
 
@@ -355,6 +355,63 @@ def _pair_start(reference: Reference, box: Rectangle) -> Strokes:
     return tuple(strokes)
 
 
+def pair_starts(
+    reference: Reference, fitted: dict[Face, dict[str, Strokes]], quality: dict[tuple[Face, str], float]
+) -> list[Strokes]:
+    """First guesses for a region from the same syllables in the face's other regions, one a syllable."""
+    own = _halves(reference.symbol, fitted[reference.face][reference.symbol])
+    guesses = []
+    for place, syllable in enumerate(reference.symbol):
+        others = [
+            (quality.get((reference.face, symbol), 0.0), _halves(symbol, strokes)[symbol.index(syllable)])
+            for symbol, strokes in fitted[reference.face].items()
+            if len(symbol) == 2 and symbol != reference.symbol and syllable in symbol
+        ]
+        if others:
+            best = max(others, key=lambda pair: pair[0])[1]
+            halves = list(own)
+            halves[place] = refit(best, _box_of(best), _box_of(own[place]), 1.0)
+            guesses.append((*halves[0], *halves[1]))
+    return guesses
+
+
+def _halves(symbol: str, strokes: Strokes) -> tuple[Strokes, Strokes]:
+    first = len(templates.syllable(symbol[0], (0.0, 0.0, 100.0, 100.0), 8.0))
+    return strokes[:first], strokes[first:]
+
+
+def own_pictures(references: list[Reference]) -> list[Reference]:
+    """The pictures without those that only repeat another face's."""
+    kept: dict[tuple[Face, str], Reference] = {}
+    for reference in references:
+        twin = SAME.get(reference.face)
+        if twin == Face.GREEN_REGION_UPPER and not reference.symbol.isdecimal():
+            twin = Face.GREEN_REGION
+        original = kept.get((twin, reference.symbol)) if twin else None
+        if original is None or not np.array_equal(original.ink, reference.ink):
+            kept[reference.face, reference.symbol] = reference
+    return list(kept.values())
+
+
+def improve(
+    reference: Reference,
+    guesses: list[Strokes],
+    fitted: dict[Face, dict[str, Strokes]],
+    quality: dict[tuple[Face, str], float],
+) -> None:
+    """Fit from each guess, and from what is there already; keep the best."""
+    glyphs = fitted.setdefault(reference.face, {})
+    tie = not reference.face.startswith("green")
+    tried = [fit(guess, reference, tie=tie) for guess in guesses]
+    current = glyphs.get(reference.symbol)
+    if current is not None:
+        tried.append((current, Canvas(reference, FACES[reference.face].radius).iou(current)))
+    strokes, iou = max(tried, key=lambda pair: pair[1])
+    glyphs[reference.symbol] = strokes
+    quality[reference.face, reference.symbol] = iou
+    print(f"{reference.face:20} {reference.symbol} {iou:.3f}  " + " ".join(f"{t[1]:.3f}" for t in tried))
+
+
 def main() -> None:
     """Fit everything and write the data file."""
     parser = argparse.ArgumentParser(
@@ -370,24 +427,20 @@ def main() -> None:
     only = {Face(name) for name in arguments.only.split(",") if name} or set(Face)
     chosen = {name for name in arguments.symbols.split(",") if name}
     fitted = load(arguments.out)
-    pictures: dict[tuple[Face, str], Reference] = {}
-    for reference in read_references(arguments.folder):
-        key = (reference.face, reference.symbol)
-        pictures[key] = reference
-        twin = pictures.get((SAME.get(reference.face, reference.face), reference.symbol))
-        if reference.face in SAME and twin is not None and np.array_equal(twin.ink, reference.ink):
-            continue
-        lower = SAME.get(reference.face)
-        if lower == Face.GREEN_REGION_UPPER and not reference.symbol.isdecimal():
-            continue
-        if reference.face not in only or (chosen and reference.symbol not in chosen):
-            continue
-        tie = not reference.face.startswith("green")
-        tried = [fit(guess, reference, tie=tie) for guess in starts(reference, fitted)]
-        strokes, iou = max(tried, key=lambda pair: pair[1])
-        fitted.setdefault(reference.face, {})[reference.symbol] = strokes
-        print(f"{reference.face:20} {reference.symbol} {iou:.3f}  " + " ".join(f"{t[1]:.3f}" for t in tried))
-    compose(fitted)
+    pictures = own_pictures(read_references(arguments.folder))
+    pictured = {(reference.face, reference.symbol) for reference in pictures}
+    references = [
+        reference
+        for reference in pictures
+        if reference.face in only and (not chosen or reference.symbol in chosen)
+    ]
+    quality: dict[tuple[Face, str], float] = {}
+    for reference in references:
+        improve(reference, starts(reference, fitted), fitted, quality)
+    for reference in references:  # a syllable may have come out better in another region's name
+        if len(reference.symbol) == 2 and quality[reference.face, reference.symbol] < 0.965:
+            improve(reference, pair_starts(reference, fitted, quality), fitted, quality)
+    compose(fitted, pictured)
     save(fitted, arguments.out)
 
 
@@ -404,15 +457,27 @@ def load(path: Path) -> dict[Face, dict[str, Strokes]]:
     }
 
 
-def compose(fitted: dict[Face, dict[str, Strokes]]) -> None:
-    """Give the long face what it has no picture of, and no other face has, from the templates."""
-    described = {symbol for glyphs in fitted.values() for symbol in glyphs}
-    spec = FACES[Face.LONG]
+def compose(fitted: dict[Face, dict[str, Strokes]], pictured: set[tuple[Face, str]]) -> None:
+    """Give the long face what has no picture: syllables out of region names, the others from the templates.
+
+    Also the diplomatic digits, which are drawn from the dimensions of annex 8.
+    """
+    fitted[Face.DIPLOMATIC] = {symbol: tuple(templates.diplomatic(symbol)) for symbol in DIGITS}
+    spec, pairs = FACES[Face.LONG], fitted.get(Face.COMMERCIAL_UPPER, {})
+    glyphs = fitted.setdefault(Face.LONG, {})
     for symbol in ALPHABET:
-        if symbol not in described:
-            fitted.setdefault(Face.LONG, {})[symbol] = tuple(
-                templates.syllable(symbol, spec.hangul.ink, spec.pen)
-            )
+        glyphs_elsewhere = any((face, symbol) in pictured for face in (Face.LONG, *spec.donors))
+        if glyphs_elsewhere:
+            if (Face.LONG, symbol) not in pictured:
+                glyphs.pop(symbol, None)
+            continue
+        names = [name for name in pairs if symbol in name and (Face.COMMERCIAL_UPPER, name) in pictured]
+        if names:
+            half = _halves(names[0], pairs[names[0]])[names[0].index(symbol)]
+            scale = spec.pen / FACES[Face.COMMERCIAL_UPPER].pair_pen
+            glyphs[symbol] = refit(half, _box_of(half), spec.hangul.ink, scale)
+        else:
+            glyphs[symbol] = tuple(templates.syllable(symbol, spec.hangul.ink, spec.pen))
 
 
 def save(fitted: dict[Face, dict[str, Strokes]], path: Path) -> None:

@@ -5,6 +5,7 @@ The digits are described in the frame of the long white plate's digit cell. A sy
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kplate.plates.strokes import Node, Stroke
 
@@ -160,6 +161,98 @@ _DIGITS: dict[str, Callable[[], Strokes]] = {
 }
 
 
+# --- diplomatic digits, in their ink box of 39.5 x 65 mm (annex 8) ---------------------------------------------------
+
+
+def diplomatic(symbol: str) -> Strokes:
+    """The strokes of a diplomatic plate's digit, with the slits of that hand, in mm."""
+    if symbol == "9":  # the six, turned
+        return [_turned(stroke) for stroke in diplomatic("6")]
+    return _DIPLOMATIC[symbol]
+
+
+def _turned(stroke: Stroke) -> Stroke:
+    nodes = tuple(Node(39.5 - node.x, 65.0 - node.y, node.before, node.after) for node in stroke.nodes)
+    return replace(stroke, nodes=nodes)
+
+
+_DIPLOMATIC: dict[str, Strokes] = {
+    "0": [
+        _stroke(
+            (11.0, 7.5),
+            (5.5, 52.0),
+            (5.5, 3.75, 12, 11),
+            (34.0, 3.75, 11, 12),
+            (34.0, 61.25, 12, 11),
+            (9.5, 61.25),
+            cuts=(-5.0, -3.75),
+        )
+    ],
+    "1": [
+        _stroke(9.9, (25.4, 0.0), (25.4, 62.0)),
+        _stroke(10.5, (0.0, 59.75), (39.5, 59.75)),
+        _stroke((9.0, 6.5), (3.1, 13.2), (18.0, 13.2, 8, 8), (24.0, 3.0)),
+    ],
+    "2": [
+        _stroke(
+            (10.7, 10.5),
+            (5.4, 20.5),
+            (5.4, 5.25, 14, 14),
+            (34.2, 5.25, 14, 14),
+            (34.2, 27.0, 8, 8),
+            (4.5, 58.0),
+        ),
+        _stroke(10.5, (0.0, 59.75), (39.5, 59.75)),
+    ],
+    "3": [
+        _stroke(10.0, (2.5, 5.0), (34.0, 5.0), (13.0, 28.5), cuts=(0.0, -3.5)),
+        _stroke(
+            (10.3, 10.5),
+            (22.5, 31.5),
+            (34.2, 31.5, 9, 9),
+            (34.2, 59.6, 14, 13),
+            (5.1, 59.6, 11, 10),
+            (5.1, 47.0),
+            cuts=(4.0, 0.0),
+        ),
+    ],
+    "4": [
+        _stroke(10.0, (19.8, 0.5), (5.0, 47.0), cuts=(-1.5, 0.0)),
+        _stroke(10.0, (0.0, 49.5), (39.5, 49.5)),
+        _stroke(10.0, (27.0, 26.0), (27.0, 65.0)),
+    ],
+    "5": [
+        _stroke((10.0, 9.0), (36.5, 4.5), (17.5, 4.5), (7.5, 31.5), cuts=(0.0, 3.2)),
+        _stroke(
+            (10.0, 9.5),
+            (20.0, 27.4),
+            (34.5, 27.4, 13, 15),
+            (34.5, 60.2, 15, 14),
+            (5.0, 60.2, 14, 13),
+            (5.0, 44.0),
+            cuts=(-1.8, 0.0),
+        ),
+    ],
+    "6": [
+        _stroke(
+            (10.0, 9.5),
+            (23.8, 0.5),
+            (5.0, 37.0, 7, 7),
+            (5.0, 60.2, 16, 14.7),
+            (34.5, 60.2, 14.7, 16),
+            (34.5, 27.4, 16, 13),
+            (22.0, 27.4),
+            cuts=(-2.4, -2.2),
+        )
+    ],
+    "7": [
+        _stroke(10.0, (0.0, 5.0), (39.5, 5.0)),
+        _stroke(12.0, (34.0, 7.0), (12.5, 30.0, 16, 20), (10.8, 65.0)),
+    ],
+    "8": [_ring((0.7, 0.0, 38.7, 33.0), (10.5, 8.8)), _ring((0.0, 24.0, 39.5, 65.0), (10.5, 8.8))],
+}
+
+
 # --- jamo, in any box ----------------------------------------------------------------------------------------------
 
 
@@ -189,7 +282,8 @@ def consonant(letter: str, box: Rectangle, pen: float, beside: bool) -> Strokes:
     if letter == "ㄴ":
         return [_stroke(pen, (left, y1), (left, bottom, bend), (x2, bottom))]
     if letter == "ㄷ":
-        return [_stroke(pen, (x2, top), (left, top), (left, bottom, bend), (x2, bottom))]
+        short = x2 - (x2 - x1) * 0.14 if beside else x2
+        return [_stroke(pen, (short, top), (left, top), (left, bottom, bend), (x2, bottom))]
     if letter == "ㄹ":
         return [
             _stroke(
@@ -215,7 +309,8 @@ def consonant(letter: str, box: Rectangle, pen: float, beside: bool) -> Strokes:
     if letter == "ㅇ":
         return [_ring(box, pen)]
     if letter == "ㅈ":
-        return [_stroke(pen, (x1, top), (x2, top)), *_legs(x1, top, x2, y2, pen, beside)]
+        inset = (x2 - x1) * 0.08
+        return [_stroke(pen, (x1 + inset, top), (x2 - inset, top)), *_legs(x1, top, x2, y2, pen, beside)]
     if letter == "ㅊ":
         return [
             _stroke(pen, (middle_x, y1), (middle_x, top + pen)),
@@ -366,7 +461,14 @@ def syllable(symbol: str, box: Rectangle, pen: float) -> Strokes:
         else:
             strokes += standing(upright, edge - pen * 0.8, (x1, y1, x2, lower), pen)
         strokes += consonant(initial, (x1 + width * 0.05, y1, edge - width * 0.05, split), pen, False)
-        strokes += lying(flat, (x1, split + pen * 0.1, edge, lower - pen * 0.2), pen)
+        area = (x1, split + pen * 0.1, edge, lower - pen * 0.2)
+        if initial == "ㄱ" and flat == "ㅗ":  # its leg takes the right half
+            strokes += lying("ㅡ", area, pen)
+            strokes.append(
+                _stroke(pen, (x1 + (edge - x1) * 0.3, split - pen), (x1 + (edge - x1) * 0.3, area[3]))
+            )
+        else:
+            strokes += lying(flat, area, pen)
         return strokes
     edge = x2 - _reach(vowel, pen, width) - pen * 0.2
     strokes += standing(vowel, edge - pen * 0.8, (x1, y1, x2, lower), pen)
