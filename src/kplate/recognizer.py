@@ -10,7 +10,7 @@ from typing import Final
 from kplate.detector import Detection, Detector
 from kplate.files import StrPath
 from kplate.images import Image, as_image
-from kplate.reader import Reader, Reading
+from kplate.reader import Reader, Reading, has_colour
 from kplate.results import Box, Permit, Plate, Point, Recognition, Vehicle
 
 #: Labels of a detector that are vehicles: kplate's own class, and those of COCO-trained detectors.
@@ -24,6 +24,8 @@ PERMIT_LABEL: Final = "disabled_sticker"
 _GROW: Final = (0.08, 0.16)
 #: Pictures of fewer pixels across hold no plate that anyone could read.
 _SMALLEST_SIDE: Final = 8
+#: Pixels across that are enough to tell colour from infra-red.
+_COLOUR_SAMPLE: Final = 120
 #: Of two plate boxes one of which lies in the other by more than this share of its area, both show the
 #: same plate, or one shows a line of it. Real plates do not lie in one another.
 _SAME_PLATE: Final = 0.7
@@ -133,9 +135,12 @@ class Recognizer:
             return ()
         windows = [crop_window(item.box, image.shape[1], image.shape[0]) for item in found]
         crops = [image[top:bottom, left:right] for left, top, right, bottom in windows]
+        # A single plate may be grey in broad daylight: whether colour says anything, the whole picture shows.
+        step = max(1, max(image.shape) // _COLOUR_SAMPLE)
+        readings = self.reader.read_batch(crops, colour=has_colour(image[::step, ::step]))
         plates = [
             _plate(reading, item.box, window[:2], item.score, owner(item.box, vehicles))
-            for item, window, reading in zip(found, windows, self.reader.read_batch(crops), strict=True)
+            for item, window, reading in zip(found, windows, readings, strict=True)
         ]
         return _merged(plates)
 
@@ -185,13 +190,16 @@ def _plate(
     detection_score: float | None,
     vehicle: int | None,
 ) -> Plate:
-    """Combine a reading with where its crop came from."""
+    """Combine a reading with where its crop came from.
+
+    A reading that is not trusted has no display form either: whoever shows that must not show a guess.
+    """
     left, top = offset
     first, second, third, fourth = (_moved(corner, left, top) for corner in reading.corners)
     return Plate(
         text=reading.text,
         candidate=reading.candidate,
-        display=reading.display,
+        display=None if reading.text is None else reading.display,
         score=reading.score,
         characters=reading.characters,
         kind=reading.kind,

@@ -46,8 +46,8 @@ class Plate:
         score: How sure the text is.
         characters: How sure each character of the candidate is.
         kind: What the plate looks like, a value of :class:`kplate.plates.kinds.Kind`.
-        use: What its text says about the vehicle, a value of :class:`kplate.plates.kinds.Use`.
-        electric: Whether it is an electric vehicle's; None where colour says nothing.
+        use: What the candidate says about the vehicle, a value of :class:`kplate.plates.kinds.Use`.
+        electric: Whether it is of an electric vehicle's kind; None where colour says nothing.
         box: Where the plate is.
         corners: Its four corners.
         detection_score: How sure it is that this is a plate; None where the picture was given as one.
