@@ -62,15 +62,11 @@ def refusal(path: Path | str) -> str:
     "suffix", [".jpg", ".png", ".gif", ".webp", ".bmp", ".tiff", ".ppm", ".jp2", ".avif"]
 )
 def test_every_kind_is_read(tmp_path: Path, suffix: str) -> None:
-    options: dict[str, Any] = {".jpg": {"quality": 95, "subsampling": 0}, ".webp": {"lossless": True}}.get(
-        suffix, {}
-    )
-    path = saved(tmp_path / f"a{suffix}", **options)
+    path = saved(tmp_path / f"a{suffix}", quality=90)
     found = read_image(path)
     assert found.shape == (64, 96, 3)
-    assert (
-        np.abs(found.astype(int) - picture().astype(int)).mean() < 4
-    )  # GIF and AVIF change colours a little
+    # GIF, AVIF and JPEG change colours a little.
+    assert np.abs(found.astype(int) - picture().astype(int)).mean() < 4
 
 
 def test_the_content_decides_and_not_the_suffix(tmp_path: Path) -> None:

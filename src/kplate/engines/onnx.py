@@ -41,6 +41,9 @@ class OnnxEngine:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = _LOG_FATAL
+        # By default idle threads spin, waiting for work. Detector and reader take turns, each with threads of
+        # its own, so that one's would take the cores from the other's, and from whatever else runs.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
                 str(self.path), sess_options=options, providers=["CPUExecutionProvider"]
