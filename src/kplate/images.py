@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Final
 
 import cv2
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from kplate.errors import ImageError, OutputError
@@ -321,10 +322,9 @@ def _bgr(picture: Any) -> Image:
     if mode in ("I", "F", "LAB"):
         raise _Refusal("pictures with 32 bits a sample or in Lab colours are not read")
     if picture.has_transparency_data or mode in ("RGBa", "La"):
-        rgba = np.asarray(picture.convert("RGBA")).astype(np.uint16)
-        alpha = rgba[..., 3:]
-        blended = (rgba[..., 2::-1] * alpha + 255 * (255 - alpha) + 127) // 255
-        return np.ascontiguousarray(blended.astype(np.uint8))
+        rgba = picture.convert("RGBA")
+        picture = PIL.Image.new("RGB", rgba.size, "white")
+        picture.paste(rgba, mask=rgba.getchannel("A"))
     return np.ascontiguousarray(np.asarray(picture.convert("RGB"), np.uint8)[..., ::-1])
 
 
