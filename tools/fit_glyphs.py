@@ -2,11 +2,12 @@
 
 Usage, for instance: ``python tools/fit_glyphs.py ../shared/plates/glyphs``
 
-The folder holds one folder a kind of plate and in it one picture a glyph, black on white, the size of the glyph's
-cell; ``7.png`` is a digit, ``7_1.png`` the small digit of the upper line, ``서울.png`` a pair of syllables. What a
-glyph is made of comes from ``glyph_templates.py``; only where its strokes run and how wide they are is fitted, by
-least squares on blurred pictures, coarse to fine (Levenberg-Marquardt with difference quotients: a glyph has some
-forty measures, and drawing it takes a fraction of a millisecond). Symbols without a picture are composed.
+The folder holds one folder a kind of plate and in it one picture a glyph, black on white, the size of the
+glyph's cell; ``7.png`` is a digit, ``7_1.png`` the small digit of the upper line, ``서울.png`` a pair of
+syllables. What a glyph is made of comes from ``glyph_templates.py``; only where its strokes run and how wide they
+are is fitted, by least squares on blurred pictures, coarse to fine (Levenberg-Marquardt with difference quotients:
+a glyph has some forty measures, and drawing it takes a fraction of a millisecond). What the data file holds already
+is one of the first guesses, so that a second run only improves it. Symbols without a picture are composed.
 """
 
 import argparse
@@ -98,7 +99,7 @@ def ink_box(reference: Reference) -> Rectangle:
     )
 
 
-# --- measures: a glyph's strokes as a vector -----------------------------------------------------------------------
+# --- measures: a glyph's strokes as a vector ------------------------------------------------------
 
 
 class Measures:
@@ -178,7 +179,7 @@ class Measures:
         return tuple(result)
 
 
-# --- drawing and least squares -------------------------------------------------------------------------------------
+# --- drawing and least squares --------------------------------------------------------------------
 
 
 class Canvas:
@@ -303,7 +304,7 @@ def _jacobian(
     return jacobian
 
 
-# --- where to begin ------------------------------------------------------------------------------------------------
+# --- where to begin -------------------------------------------------------------------------------
 
 
 def _box_of(strokes: Strokes) -> Rectangle:

@@ -1,7 +1,7 @@
 """How each digit and each syllable is built of strokes, before its measures are fitted.
 
-The digits are described in the frame of the long white plate's digit cell. A syllable is composed from its jamo:
-``syllable`` divides the ink box among consonant, vowel and final, and each jamo fills its share.
+The digits are described in the frame of the long white plate's digit cell. A syllable is composed from its
+jamo: ``syllable`` divides the ink box among consonant, vowel and final, and each jamo fills its share.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def _ring(box: Rectangle, pen: float | tuple[float, float]) -> Stroke:
     return _stroke(pen, (x1, y1, ry, rx), (x2, y1, rx, ry), (x2, y2, ry, rx), (x1, y2, rx, ry), closed=True)
 
 
-# --- digits, in the long plate's cell of 56 x 83 mm --------------------------------------------------------------
+# --- digits, in the long plate's cell of 56 x 83 mm -----------------------------------------------
 
 _V, _H = 9.5, 8.9
 _PEN = (_V, _H)
@@ -161,7 +161,7 @@ _DIGITS: dict[str, Callable[[], Strokes]] = {
 }
 
 
-# --- diplomatic digits, in their ink box of 39.5 x 65 mm (annex 8) ---------------------------------------------------
+# --- diplomatic digits, in their ink box of 39.5 x 65 mm (annex 8) --------------------------------
 
 
 def diplomatic(symbol: str) -> Strokes:
@@ -205,7 +205,7 @@ _DIPLOMATIC: dict[str, Strokes] = {
         _stroke(10.5, (0.0, 59.75), (39.5, 59.75)),
     ],
     "3": [
-        _stroke(10.0, (2.5, 5.0), (34.0, 5.0), (13.0, 28.5), cuts=(0.0, -3.5)),
+        _stroke(10.0, (2.5, 5.0), (34.0, 5.0), (11.5, 29.5), cuts=(0.0, -5.6)),
         _stroke(
             (10.3, 10.5),
             (22.5, 31.5),
@@ -222,7 +222,7 @@ _DIPLOMATIC: dict[str, Strokes] = {
         _stroke(10.0, (27.0, 26.0), (27.0, 65.0)),
     ],
     "5": [
-        _stroke((10.0, 9.0), (36.5, 4.5), (17.5, 4.5), (7.5, 31.5), cuts=(0.0, 3.2)),
+        _stroke((10.0, 9.0), (36.5, 4.5), (17.5, 4.5), (7.5, 31.5), cuts=(0.0, 1.9)),
         _stroke(
             (10.0, 9.5),
             (20.0, 27.4),
@@ -247,13 +247,13 @@ _DIPLOMATIC: dict[str, Strokes] = {
     ],
     "7": [
         _stroke(10.0, (0.0, 5.0), (39.5, 5.0)),
-        _stroke(12.0, (34.0, 7.0), (12.5, 30.0, 16, 20), (10.8, 65.0)),
+        _stroke(12.0, (32.0, 8.5), (12.5, 30.0, 16, 20), (10.8, 65.0), cuts=(3.0, 0.0)),
     ],
     "8": [_ring((0.7, 0.0, 38.7, 33.0), (10.5, 8.8)), _ring((0.0, 24.0, 39.5, 65.0), (10.5, 8.8))],
 }
 
 
-# --- jamo, in any box ----------------------------------------------------------------------------------------------
+# --- jamo, in any box -----------------------------------------------------------------------------
 
 
 def consonant(letter: str, box: Rectangle, pen: float, beside: bool) -> Strokes:
@@ -423,7 +423,7 @@ def _thin_enough(initial: str, vowel: str, final: str, pen: float, width: float,
     bars = _BARS[initial] + _BARS.get(final, 0)
     bars += 1.3 if vowel in _LYING or vowel in "ㅘㅝ" else 0.4
     columns = _COLUMNS.get(initial, 1.2) + (2 if vowel in "ㅐㅔ" else 1.3)
-    return min(pen, height / (bars * 1.6), width / (columns * 1.55))
+    return min(pen, height / (bars * 1.8), width / (columns * 1.7))
 
 
 def syllable(symbol: str, box: Rectangle, pen: float) -> Strokes:
@@ -470,7 +470,7 @@ def syllable(symbol: str, box: Rectangle, pen: float) -> Strokes:
         else:
             strokes += lying(flat, area, pen)
         return strokes
-    edge = x2 - _reach(vowel, pen, width) - pen * 0.2
+    edge = x2 - _reach(vowel, pen, width) - pen * (0.4 if vowel in "ㅐㅔ" else 0.3)
     strokes += standing(vowel, edge - pen * 0.8, (x1, y1, x2, lower), pen)
     inset = 0.0 if final != " " else (lower - y1) * 0.03
     if initial in "ㄱㅅㅈㅊ":

@@ -9,6 +9,7 @@ square or on the slope. A closed path is a ring. Everything is in millimetres, x
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 Point = tuple[float, float]
 Contour = tuple[Point, ...]
@@ -167,12 +168,52 @@ def _offset(sides: Sequence[_Side], stroke: Stroke, sign: float) -> list[Point]:
     if stroke.closed:
         for index, side in enumerate(sides):
             edge.extend(_join(sides[index - 1], side, sign))
-        return edge
+        return _untangled([*edge, edge[0]], sides)[:-1]
     edge.append(_cap(sides[0], True, sign, stroke.cut_start))
-    for first, second in zip(sides, sides[1:], strict=False):
+    for first, second in pairwise(sides):
         edge.extend(_join(first, second, sign))
     edge.append(_cap(sides[-1], False, sign, stroke.cut_end))
-    return edge
+    return _untangled(edge, sides)
+
+
+def _untangled(edge: list[Point], sides: Sequence[_Side]) -> list[Point]:
+    """Cut off the small loops that an edge makes inside an arc narrower than the pen."""
+    steps = list(pairwise(edge))
+    directions = [(side.dx, side.dy) for side in sides]
+    if len(steps) == len(sides) and all(
+        (b[0] - a[0]) * dx + (b[1] - a[1]) * dy >= 0
+        for (a, b), (dx, dy) in zip(steps, directions, strict=True)
+    ):
+        return edge
+    limit = 8 * max(side.half for side in sides)
+    points = list(edge)
+    result: list[Point] = []
+    index = 0
+    while index < len(points):
+        result.append(points[index])
+        for other in range(min(len(points) - 2, index + 3 * _ARC_STEPS), index + 1, -1):
+            crossing = _crossing(points[index], points[index + 1], points[other], points[other + 1])
+            if crossing and _length([crossing, *points[index + 1 : other + 1], crossing]) < limit:
+                points[other] = crossing  # the rest of that piece may cross another one
+                index = other - 1
+                break
+        index += 1
+    return result
+
+
+def _length(points: Sequence[Point]) -> float:
+    return sum(math.dist(a, b) for a, b in pairwise(points))
+
+
+def _crossing(a: Point, b: Point, c: Point, d: Point) -> Point | None:
+    """Where the segments ab and cd cross, if they do."""
+    rx, ry, sx, sy = b[0] - a[0], b[1] - a[1], d[0] - c[0], d[1] - c[1]
+    cross = rx * sy - ry * sx
+    if abs(cross) < 1e-9:
+        return None
+    t = ((c[0] - a[0]) * sy - (c[1] - a[1]) * sx) / cross
+    u = ((c[0] - a[0]) * ry - (c[1] - a[1]) * rx) / cross
+    return (a[0] + t * rx, a[1] + t * ry) if 0 < t < 1 and 0 < u < 1 else None
 
 
 def _rounded(contour: Sequence[Point], radius: float) -> Contour:
