@@ -1,0 +1,305 @@
+"""Finds vehicles, plates and permits in a picture: letterbox, network, decoding, non-maximum suppression.
+
+The network gives raw numbers of the YOLO kind; everything after it is numpy, so that every runtime gives the same
+boxes. What the numbers mean (anchors, strides, classes) stands in the manifest beside the network.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kplate.engines import open_engine
+from kplate.errors import WeightsError
+from kplate.files import StrPath, printable
+from kplate.images import Image, as_image
+from kplate.results import Box
+from kplate.weights import Manifest, load
+
+Array = NDArray[np.float32]
+
+#: Padding of the letterbox: the middle grey that YOLO networks are used to.
+_PADDING: Final = 114
+#: Two vehicles may stand one before the other; plates and permits never overlap.
+_CAR_OVERLAP: Final = 0.5
+_PLATE_OVERLAP: Final = 0.3
+#: A plate or permit that lies mostly inside a better one is a part of it.
+_PLATE_INSIDE: Final = 0.6
+_VEHICLE: Final = "car"
+#: Boxes of one class that go into suppression at most; pictures hold far fewer.
+_MOST_BOXES: Final = 1000
+#: exp() of more than this is no size of anything in a picture.
+_LARGEST_LOG: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Something found in a picture.
+
+    Attributes:
+        label: ``car``, ``license_plate``, ``disabled_sticker``, or a name of a custom network.
+        box: ``x1, y1, x2, y2`` in px of the picture.
+        score: 0..1.
+    """
+
+    label: str
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How to decode one output of the network.
+
+    Attributes:
+        output: Its name.
+        stride: Px of the network's input per cell.
+        anchors: A x 2, widths and heights in px of the network's input.
+        scale_x_y: How far a centre may leave its cell; 1 = not at all.
+        new_coords: Sizes are ``anchor * (2 sigmoid)^2`` (true) or ``anchor * exp`` (false).
+    """
+
+    output: str
+    stride: int
+    anchors: Array
+    scale_x_y: float
+    new_coords: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """A picture scaled to a network's input, with padding to the right and below.
+
+    Attributes:
+        batch: float32 1 x 3 x H x W, RGB 0..1; H and W are multiples of the network's largest stride.
+        scale_x: Px of the input per px of the picture, horizontally.
+        scale_y: Likewise, vertically.
+        width: Width of the picture in px.
+        height: Height of the picture in px.
+    """
+
+    batch: Array
+    scale_x: float
+    scale_y: float
+    width: int
+    height: int
+
+    def restore(self, boxes: Array) -> Array:
+        """Boxes M x 4 (``x1, y1, x2, y2``) from px of the input to px of the picture, clipped to it."""
+        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
+        limit = np.array([self.width, self.height] * 2, np.float32)
+        return np.clip(boxes / scale, 0, limit).astype(np.float32)
+
+
+def letterbox(image: Image, size: int, multiple: int = 32) -> Letterbox:
+    """Scales a picture so that its longer side is ``size``, and pads both sides to a multiple.
+
+    Args:
+        image: uint8 H x W x 3 BGR.
+        size: Px of the longer side, a multiple of ``multiple``.
+        multiple: The network's largest stride.
+    """
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    new_w, new_h = max(1, round(width * scale)), max(1, round(height * scale))
+    canvas = np.full(
+        (-(-new_h // multiple) * multiple, -(-new_w // multiple) * multiple, 3), _PADDING, np.uint8
+    )
+    canvas[:new_h, :new_w] = _resize(image, new_w, new_h)
+    blob = cv2.dnn.blobFromImage(canvas, 1 / 255, swapRB=True)
+    return Letterbox(np.asarray(blob, np.float32), new_w / width, new_h / height, width, height)
+
+
+def _resize(image: Image, width: int, height: int) -> Image:
+    """Resizes without aliasing: far reductions are halved by averaging at the end, which is fast and smooth."""
+    reduction = min(image.shape[1] / width, image.shape[0] / height)
+    if reduction >= 4:
+        image = np.asarray(cv2.resize(image, (width * 2, height * 2), interpolation=cv2.INTER_AREA), np.uint8)
+    interpolation = cv2.INTER_AREA if reduction > 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=interpolation), np.uint8)
+
+
+def decode(
+    raw: Array, head: Head, classes: int, least: Sequence[float]
+) -> tuple[Array, Array, NDArray[np.intp]]:
+    """Boxes from one raw output.
+
+    Args:
+        raw: 1 x A*(5+C) x H x W, per anchor x, y, w, h, objectness, classes, all before their sigmoids.
+        head: The output's constants.
+        classes: C.
+        least: Lowest score of each class.
+
+    Returns:
+        Boxes M x 4 (``x1, y1, x2, y2``, px of the network's input), scores M, and classes M.
+    """
+    rows, columns = raw.shape[2:]
+    values = raw.reshape(len(head.anchors), 5 + classes, rows, columns)
+    floor = min(least)
+    threshold = math.log(floor / (1 - floor)) if 0 < floor < 1 else math.copysign(math.inf, floor - 0.5)
+    # A score is objectness times class, so nothing below the threshold in objectness alone can pass.
+    anchor, row, column = np.nonzero(values[:, 4] >= threshold)
+    chosen = values[anchor, :, row, column]
+    scores = _sigmoid(chosen[:, 4:5]) * _sigmoid(chosen[:, 5:])
+    which, label = np.nonzero(scores >= np.asarray(least, np.float32))
+    chosen = chosen[which]
+    offset = _sigmoid(chosen[:, :2]) * head.scale_x_y - 0.5 * (head.scale_x_y - 1)
+    cells = np.column_stack((column[which], row[which]))
+    centre = (offset + cells) * head.stride
+    if head.new_coords:
+        size = np.square(2 * _sigmoid(chosen[:, 2:4]))
+    else:
+        size = np.exp(np.minimum(chosen[:, 2:4], _LARGEST_LOG))
+    half = size * head.anchors[anchor[which]] / 2
+    boxes = np.concatenate((centre - half, centre + half), axis=1).astype(np.float32)
+    return boxes, scores[which, label].astype(np.float32), label
+
+
+def suppress(boxes: Array, scores: Array, overlap: float, inside: float | None = None) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression.
+
+    Args:
+        boxes: M x 4 (``x1, y1, x2, y2``).
+        scores: M.
+        overlap: IoU from which the box of the lower score goes.
+        inside: Share of the smaller box within the other from which the lower score goes; None = no such rule.
+
+    Returns:
+        Indices of the boxes that stay, by falling score.
+    """
+    order = np.argsort(-scores, kind="stable")[:_MOST_BOXES]
+    areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
+    kept = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        low = np.maximum(boxes[best, :2], boxes[rest, :2])
+        high = np.minimum(boxes[best, 2:], boxes[rest, 2:])
+        common = np.prod(np.maximum(high - low, 0), axis=1)
+        gone = common > overlap * (areas[best] + areas[rest] - common)
+        if inside is not None:
+            gone |= common > inside * np.minimum(areas[best], areas[rest])
+        order = rest[~gone]
+    return np.asarray(kept, np.intp)
+
+
+class Detector:
+    """Finds vehicles, plates and permits. One detector may be used from several threads at once.
+
+    Args:
+        weights: A network, its manifest or their folder; None = the network that ships with kplate.
+        threads: Cores one picture may use; None = those of this process, four at most.
+        min_score: Lowest score that is reported, for all classes; None = the manifest's.
+        size: Px that the longer side of a picture is scaled to, a multiple of the largest stride (32); larger finds
+            smaller plates and takes longer. None = the manifest's.
+
+    Raises:
+        WeightsError: The network cannot be used; the message says why.
+        ValueError: ``min_score`` or ``size`` is out of range.
+    """
+
+    def __init__(
+        self,
+        weights: StrPath | None = None,
+        *,
+        threads: int | None = None,
+        min_score: float | None = None,
+        size: int | None = None,
+    ) -> None:
+        path, manifest = load(weights, "detector")
+        self._name = printable(path)
+        self.labels = manifest.classes
+        self.heads = _heads(manifest, self._name)
+        self._multiple = max(head.stride for head in self.heads)
+        self.size = max(manifest.input) if size is None else size
+        if self.size < self._multiple or self.size % self._multiple:
+            raise ValueError(f"size must be a multiple of {self._multiple}, not {self.size}")
+        if min_score is not None and not 0 <= min_score <= 1:
+            raise ValueError(f"min_score must be between 0 and 1, not {min_score}")
+        self._least = _thresholds(manifest, min_score, self._name)
+        self._engine = open_engine(path, threads=threads)
+
+    def __call__(self, image: Image | StrPath) -> tuple[Detection, ...]:
+        """Finds what there is in one picture.
+
+        Args:
+            image: uint8 H x W x 3 BGR, or a path.
+
+        Returns:
+            Detections by falling score.
+
+        Raises:
+            ImageError: The picture cannot be read.
+            WeightsError: The network and its manifest disagree.
+        """
+        boxed = letterbox(as_image(image), self.size, self._multiple)
+        return self._detections(self._engine.run(boxed.batch), boxed)
+
+    def _detections(self, outputs: Mapping[str, Array], boxed: Letterbox) -> tuple[Detection, ...]:
+        classes = len(self.labels)
+        parts = [decode(self._output(outputs, head), head, classes, self._least) for head in self.heads]
+        boxes, scores, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
+        boxes = boxed.restore(boxes)
+        sides = boxes[:, 2:] - boxes[:, :2]
+        real = np.isfinite(boxes).all(1) & (sides > 0).all(1)
+        boxes, scores, labels = boxes[real], scores[real], labels[real]
+        found = []
+        for label in np.unique(labels):
+            members = np.flatnonzero(labels == label)
+            name = self.labels[label]
+            rules = (_CAR_OVERLAP, None) if name == _VEHICLE else (_PLATE_OVERLAP, _PLATE_INSIDE)
+            for n in members[suppress(boxes[members], scores[members], *rules)]:
+                x1, y1, x2, y2 = map(float, boxes[n])
+                found.append(Detection(name, (x1, y1, x2, y2), float(scores[n])))
+        return tuple(sorted(found, key=lambda detection: -detection.score))
+
+    def _output(self, outputs: Mapping[str, Array], head: Head) -> Array:
+        raw = outputs.get(head.output)
+        channels = len(head.anchors) * (5 + len(self.labels))
+        if raw is None or raw.ndim != 4 or raw.shape[1] != channels:
+            found = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in outputs.items())
+            raise WeightsError(
+                f"cannot use {self._name}: {len(head.anchors)} anchors and {len(self.labels)} classes need an output "
+                f"{head.output!r} of {channels} channels, but it gives {found}"
+            )
+        return raw
+
+
+def _sigmoid(values: Array) -> Array:
+    return (0.5 * (1 + np.tanh(0.5 * values))).astype(np.float32)  # never overflows
+
+
+def _heads(manifest: Manifest, name: str) -> tuple[Head, ...]:
+    heads = []
+    try:
+        for values in manifest.extra["heads"]:
+            anchors = np.asarray(values["anchors"], np.float32)
+            if anchors.ndim != 2 or anchors.shape[1] != 2 or not (anchors > 0).all():
+                raise ValueError("anchors must be pairs of sizes")
+            stride, scale = int(values["stride"]), float(values.get("scale_x_y", 1.0))
+            if stride < 1:
+                raise ValueError("stride must be at least 1")
+            heads.append(
+                Head(str(values["output"]), stride, anchors, scale, bool(values.get("new_coords", False)))
+            )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"cannot use {name}: its manifest does not describe its heads ({error})"
+        ) from error
+    if not heads or not manifest.classes:
+        raise WeightsError(f"cannot use {name}: its manifest names no heads or no classes")
+    return tuple(heads)
+
+
+def _thresholds(manifest: Manifest, min_score: float | None, name: str) -> tuple[float, ...]:
+    if min_score is not None:
+        return (min_score,) * len(manifest.classes)
+    own: Any = manifest.extra.get("thresholds", {})
+    try:
+        return tuple(float(own.get(label, manifest.threshold)) for label in manifest.classes)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise WeightsError(f"cannot use {name}: 'thresholds' must map classes to scores ({error})") from error

@@ -1,0 +1,191 @@
+"""Labelled pictures for the detector, from JSON Lines folders.
+
+A folder holds `labels.jsonl`, one picture a line, in any of the forms kplate's training folders have: `plates` and
+`vehicles` lists (with `score` where a model made the box), or `objects` with class names. What a folder does not label
+is recorded as such, so that a visible but unlabelled plate is never taught to be "nothing".
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kplate.errors import DataError
+
+CLASSES = ("car", "license_plate", "disabled_sticker")
+CAR, PLATE, PERMIT = range(3)
+CLASS_NAMES = {
+    **dict.fromkeys(("car", "truck", "bus", "ambulance", "van", "taxi", "vehicle"), CAR),
+    **dict.fromkeys(("license_plate", "license-plate", "plate"), PLATE),
+    "disabled_sticker": PERMIT,
+}
+IGNORED_CLASSES = {"motorcycle": CAR, "motorbike": CAR}  # neither a car nor surely not one
+SURE_VEHICLE = 0.5  # boxes made by a model below this score are ignored rather than taught
+STORED_SIDE = 640  # pictures are kept in memory with this longer side at most
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One labelled picture.
+
+    Attributes:
+        path: The picture.
+        objects: M x 5 float32 (class, x1, y1, x2, y2), px of the stored picture.
+        ignored: K x 5 float32, likewise.
+        negatives: Weight of "nothing here" per class, 0 = the picture does not label the class.
+        width: Width in px.
+        height: Height in px.
+    """
+
+    path: Path
+    objects: Array
+    ignored: Array
+    negatives: tuple[float, float, float]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A folder of pictures: where it lies, how much it counts, and what it labels.
+
+    Attributes:
+        folder: Name below the data root.
+        share: Relative share of the training pictures.
+        negatives: Weight of "nothing here" for car, plate, permit.
+        split: Split to train on; None where the folder has none.
+    """
+
+    folder: str
+    share: float
+    negatives: tuple[float, float, float]
+    split: str | None = "train"
+
+
+# Openly licensed folders (CC BY, MIT). Vehicles are not all labelled in the last two: a found one costs little.
+SOURCES = (
+    Source("openimages_plates", 0.50, (1.0, 1.0, 1.0)),
+    Source("vehicles_openimages", 0.14, (0.3, 0.0, 1.0)),
+    Source("vehicles_roadside", 0.08, (0.3, 0.0, 1.0)),
+    Source("ccpd_corners", 0.02, (0.0, 0.5, 1.0), None),
+    Source("access_symbol", 0.05, (0.0, 0.0, 1.0)),
+)
+
+
+def _rows(entries: list[tuple[int, list[float]]]) -> Array:
+    if not entries:
+        return np.zeros((0, 5), np.float32)
+    return np.asarray([[label, *box] for label, box in entries], np.float32)
+
+
+def _labels(row: dict[str, Any]) -> tuple[Array, Array]:
+    objects: list[tuple[int, list[float]]] = []
+    ignored: list[tuple[int, list[float]]] = []
+    objects += [(PLATE, plate["box"]) for plate in row.get("plates", [])]
+    for vehicle in row.get("vehicles", []):
+        sure = vehicle.get("score") is None or vehicle["score"] >= SURE_VEHICLE
+        (objects if sure else ignored).append((CAR, vehicle["box"]))
+    objects += [(PERMIT, permit["box"]) for permit in row.get("permits", [])]
+    for thing in row.get("objects", []):
+        name = str(thing["class"]).lower()
+        if name in CLASS_NAMES:
+            objects.append((CLASS_NAMES[name], thing["box"]))
+        elif name in IGNORED_CLASSES:
+            ignored.append((IGNORED_CLASSES[name], thing["box"]))
+    for thing in row.get("ignored", []):
+        ignored.append((CLASS_NAMES[str(thing["class"]).lower()], thing["box"]))
+    return _rows(objects), _rows(ignored)
+
+
+def load_folder(
+    folder: Path, negatives: tuple[float, float, float] = (1.0, 1.0, 1.0), split: str | None = None
+) -> list[Record]:
+    """Reads the labels of a folder; pictures are not opened yet.
+
+    Args:
+        folder: Holds `labels.jsonl`.
+        negatives: See :class:`Record`; a line's own `negatives` wins.
+        split: Keep only lines with this `split`; None keeps all.
+
+    Raises:
+        DataError: The file is missing, or a line is no label; the message names file and line.
+    """
+    path = folder / "labels.jsonl"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            if split is not None and row.get("split") != split:
+                continue
+            objects, ignored = _labels(row)
+            own = tuple(row["negatives"]) if "negatives" in row else negatives
+            records.append(
+                Record(folder / row["file"], objects, ignored, own, int(row["width"]), int(row["height"]))
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}, line {number}: not a label ({type(error).__name__}: {error})") from None
+    return records
+
+
+def shrink(image: NDArray[np.uint8], side: int = STORED_SIDE) -> NDArray[np.uint8]:
+    """The picture with its longer side at most `side` px."""
+    scale = side / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@dataclass
+class Pool:
+    """Pictures of one source, decoded once and kept in memory at a reduced size."""
+
+    records: list[Record]
+    share: float
+    side: int = STORED_SIDE
+    _pictures: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+
+    def get(self, index: int) -> tuple[NDArray[np.uint8], Record, float]:
+        """Picture, label and the factor from the label's px to the picture's.
+
+        Raises:
+            DataError: The picture cannot be read.
+        """
+        record = self.records[index]
+        picture = self._pictures.get(index)
+        if picture is None:
+            read = cv2.imread(str(record.path), cv2.IMREAD_COLOR)
+            if read is None:
+                raise DataError(f"{record.path}: cannot be read as a picture")
+            picture = shrink(np.asarray(read, np.uint8), self.side)
+            self._pictures[index] = picture
+        return picture, record, picture.shape[1] / record.width
+
+
+def open_pools(root: Path, extra: Callable[[], Iterator[tuple[Path, float]]] | None = None) -> list[Pool]:
+    """The pools of all training folders below `root`, and of further folders with their shares.
+
+    Raises:
+        DataError: No folder is there at all.
+    """
+    pools = [
+        Pool(load_folder(root / source.folder, source.negatives, source.split), source.share)
+        for source in SOURCES
+        if (root / source.folder / "labels.jsonl").exists()
+    ]
+    for folder, share in extra() if extra else ():
+        pools.append(Pool(load_folder(folder), share))
+    if not pools:
+        raise DataError(f"{root}: holds none of {', '.join(source.folder for source in SOURCES)}")
+    return pools
