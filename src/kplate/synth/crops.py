@@ -84,7 +84,7 @@ def sample_negative(rng: np.random.Generator, backgrounds: Sequence[Image] = ())
 
 def _draw_for(rng: np.random.Generator, target: float, kind: Kind | None, text: str | None) -> PlateImage:
     """Draw the flat plate at a scale slightly above the one it is seen at."""
-    kind = kind or sample_kind(rng)
+    kind = kind or sample_kind(rng, text)
     wanted = target / LAYOUTS[kind].width * 1.25
     scale = next((s for s in _SCALES if s >= wanted), _SCALES[-1])
     return sample_plate(rng, px_per_mm=scale, kind=kind, text=text)

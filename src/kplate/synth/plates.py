@@ -77,7 +77,7 @@ def sample_plate(
     Raises:
         ValueError: The text does not fit the kind's cells.
     """
-    kind = kind or sample_kind(rng)
+    kind = kind or sample_kind(rng, text)
     text = text or sample_text(rng, kind)
     layout = LAYOUTS[kind]
     placed = place(layout, text)

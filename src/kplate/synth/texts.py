@@ -5,7 +5,8 @@ from typing import Final
 import numpy as np
 
 from kplate.plates.alphabet import COMMERCIAL, DIPLOMATIC, MILITARY, PRIVATE, REGIONS, RENTAL
-from kplate.plates.kinds import Kind
+from kplate.plates.grammar import kind_fits, validate
+from kplate.plates.kinds import UNREAD_KINDS, Kind
 
 #: Share of each kind. Rare kinds are drawn more often than roads show them, so that they are learned too.
 KIND_WEIGHTS: Final[dict[Kind, float]] = {
@@ -45,12 +46,17 @@ _KINDS: Final = tuple(KIND_WEIGHTS)
 _SHARES: Final = np.array(list(KIND_WEIGHTS.values())) / sum(KIND_WEIGHTS.values())
 
 
-def sample_kind(rng: np.random.Generator, exclude: frozenset[Kind] = frozenset()) -> Kind:
-    """Draw a kind by :data:`KIND_WEIGHTS`."""
-    while True:
-        kind = _KINDS[int(rng.choice(len(_KINDS), p=_SHARES))]
-        if kind not in exclude:
-            return kind
+def sample_kind(rng: np.random.Generator, text: str | None = None) -> Kind:
+    """Draw a kind by :data:`KIND_WEIGHTS`, among those that can carry ``text`` where one is given.
+
+    Raises:
+        GrammarError: ``text`` is not the text of a Korean plate.
+    """
+    if text is None:
+        return _KINDS[int(rng.choice(len(_KINDS), p=_SHARES))]
+    validate(text)
+    fits = np.array([kind not in UNREAD_KINDS and kind_fits(kind, text) for kind in _KINDS])
+    return _KINDS[int(rng.choice(len(_KINDS), p=_SHARES * fits / (_SHARES * fits).sum()))]
 
 
 def sample_text(rng: np.random.Generator, kind: Kind) -> str:
@@ -64,7 +70,7 @@ def sample_text(rng: np.random.Generator, kind: Kind) -> str:
         case Kind.COMMERCIAL_SHORT | Kind.COMMERCIAL_LONG | Kind.COMMERCIAL_LARGE:
             return f"{_one(rng, REGIONS)}{_number(rng)}{_one(rng, COMMERCIAL)}{serial}"
         case Kind.GREEN_REGION:
-            number = str(rng.integers(1, 10)) if rng.random() < 0.2 else _number(rng)
+            number = str(rng.integers(1, 10)) if rng.random() < 0.2 else _old_number(rng)
             letters = "바사아자허" if rng.random() < 0.15 else PRIVATE
             return f"{_one(rng, REGIONS)}{number}{_one(rng, letters)}{serial}"
         case Kind.DIPLOMATIC_SHORT | Kind.DIPLOMATIC_LONG:
@@ -81,7 +87,7 @@ def sample_text(rng: np.random.Generator, kind: Kind) -> str:
             return f"0{rng.integers(0, 100):02d}{_car_letter(rng)}{serial}"
         case Kind.CONSTRUCTION_OLD:
             mark = "영" if rng.random() < 0.4 else ""
-            return f"{mark}{_one(rng, REGIONS)}{_number(rng)}{_one(rng, PRIVATE)}{serial}"
+            return f"{mark}{_one(rng, REGIONS)}{_old_number(rng)}{_one(rng, PRIVATE)}{serial}"
         case Kind.MOTORCYCLE_OLD:
             return f"{_one(rng, DISTRICTS)}{_one(rng, PRIVATE)}{serial}"
         case _:
@@ -94,6 +100,11 @@ def _one(rng: np.random.Generator, options: tuple[str, ...] | list[str] | str) -
 
 def _number(rng: np.random.Generator) -> str:
     return f"{rng.integers(1, 100):02d}"
+
+
+def _old_number(rng: np.random.Generator) -> str:
+    """Region plates counted their classes from 11 to 99."""
+    return str(rng.integers(11, 100))
 
 
 def _car_letter(rng: np.random.Generator) -> str:

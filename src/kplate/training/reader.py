@@ -42,6 +42,7 @@ class ReaderTraining:
         width: Channels of the last stage.
         checkpoint_minutes: Pause between checkpoints.
         start: Checkpoint to take the weights from, for a new run.
+        steps: Stop after so many steps in all, if the minutes last that long; 0 is no limit.
     """
 
     out: Path
@@ -56,6 +57,7 @@ class ReaderTraining:
     width: int = 128
     checkpoint_minutes: float = 3.0
     start: Path | None = None
+    steps: int = 0
 
 
 class Average:
@@ -159,7 +161,7 @@ class ReaderTrainer:
         saved = last = time.monotonic()
         difficulty.value = self._difficulty(self.seconds / budget)
         for batch in loader(data, self.settings.workers):
-            if self.seconds >= budget:
+            if self.seconds >= budget or 0 < self.settings.steps <= self.step:
                 break
             progress = self.seconds / budget
             difficulty.value = self._difficulty(progress)
@@ -228,6 +230,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("threads", "cores the network uses"),
         ("width", "channels of the last stage"),
         ("checkpoint-minutes", "pause between checkpoints"),
+        ("steps", "stop after so many steps in all; 0 is no limit"),
     ):
         default = defaults[name.replace("-", "_")]
         text = f"{text} (default {default})"

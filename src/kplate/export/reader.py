@@ -1,0 +1,129 @@
+"""Exports a trained reader to ONNX with its manifest, checked against PyTorch.
+
+Example:
+    python -m kplate.export.reader runs/reader/checkpoint.pt --out src/kplate/weights
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kplate.errors import KplateError
+from kplate.export.onnx import export_onnx
+from kplate.nets.lprnet import LprNet, LprNetConfig
+from kplate.plates.alphabet import ALPHABET
+from kplate.training.reader import load_checkpoint
+from kplate.training.reader_data import KINDS
+from kplate.weights import Manifest, fingerprint, write_manifest
+
+#: Calibration, measured on rendered plates by ``python -m kplate.training.calibrate``.
+DEFAULT_THRESHOLD = 0.5
+
+
+class ReaderForExport(nn.Module):
+    """The reader with the three outputs that ship, as a tuple."""
+
+    names = ("logits", "kind", "corners")
+
+    def __init__(self, network: LprNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Map float32 (N, 3, H, W) RGB in 0..1 to logits (N, 18, 81), kind (N, kinds), corners (N, 8)."""
+        output = self.network(image)
+        return output.logits, output.kind, output.corners
+
+
+def load_network(checkpoint: Path) -> tuple[LprNet, dict[str, Any]]:
+    """Rebuild the averaged network of a training run.
+
+    Raises:
+        KplateError: The checkpoint is missing or of another network.
+    """
+    try:
+        state = load_checkpoint(checkpoint)
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in state["config"].items()
+        }
+        network = LprNet(LprNetConfig(**values))
+        network.load_state_dict(state["average"])
+    except (OSError, KeyError, TypeError, RuntimeError) as error:
+        raise KplateError(f"cannot load {checkpoint}: {error}") from error
+    return network.eval(), state
+
+
+def export_reader(
+    checkpoint: Path, out: Path, *, name: str, threshold: float, temperature: float, facts: dict[str, Any]
+) -> Manifest:
+    """Write ``reader.onnx`` and ``reader.json`` into a folder.
+
+    Args:
+        checkpoint: A checkpoint of :mod:`kplate.training.reader`.
+        out: Folder.
+        name: Name of the network in the manifest.
+        threshold: Score from which on a reading is trusted.
+        temperature: What logits are divided by before the softmax.
+        facts: ``training`` and ``accuracy`` entries of the manifest.
+
+    Raises:
+        KplateError: The exported network's numbers differ from PyTorch's.
+    """
+    network, state = load_network(checkpoint)
+    config = network.config
+    width, height = config.input_size
+    path = out / "reader.onnx"
+    export_onnx(
+        ReaderForExport(network),
+        path,
+        [(2, 3, height, width), (1, 3, height, width), (5, 3, height, width)],
+        ReaderForExport.names,
+        {0: torch.export.Dim("batch", min=1, max=256)},
+    )
+    training = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1)} | facts.get(
+        "training", {}
+    )
+    manifest = Manifest(
+        name=name,
+        task="reader",
+        file=path.name,
+        sha256=fingerprint(path),
+        input=config.input_size,
+        alphabet=ALPHABET,
+        kinds=tuple(kind.value for kind in KINDS),
+        threshold=threshold,
+        temperature=temperature,
+        training=training,
+        accuracy=facts.get("accuracy", {}),
+    )
+    write_manifest(out / "reader.json", manifest)
+    return manifest
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Export from the command line."""
+    parser = argparse.ArgumentParser(prog="kplate export reader", description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="folder for reader.onnx and reader.json")
+    parser.add_argument("--name", default="kplate-lprnet", help="name of the network in the manifest")
+    parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD)
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--facts", type=Path, help="JSON with the manifest's training and accuracy entries")
+    options = parser.parse_args(arguments)
+    facts = json.loads(options.facts.read_text(encoding="utf-8")) if options.facts else {}
+    options.out.mkdir(parents=True, exist_ok=True)
+    manifest = export_reader(
+        options.checkpoint, options.out,
+        name=options.name, threshold=options.threshold, temperature=options.temperature, facts=facts,
+    )  # fmt: skip
+    print(f"wrote {options.out / manifest.file} and its manifest")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
