@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 from kplate.images import Image
 from kplate.plates.glyphs import Face
 from kplate.plates.kinds import ELECTRIC_KINDS, Kind
-from kplate.plates.layouts import FILM_WHITE, GREEN, LAYOUTS, WHITE, YELLOW, Cell, Colours, Layout, Role
+from kplate.plates.layouts import (
+    EV_BLUE,
+    FILM_WHITE,
+    GREEN,
+    LAYOUTS,
+    LIGHT_GREEN,
+    WHITE,
+    YELLOW,
+    Cell,
+    Colours,
+    Layout,
+    Role,
+)
 from kplate.raster import glyph_mask
 from kplate.synth import details
 from kplate.synth.texts import sample_kind, sample_text
@@ -19,6 +31,9 @@ from kplate.synth.texts import sample_kind, sample_text
 Mask = NDArray[np.uint8]
 Boxes = NDArray[np.float32]
 
+#: Where a ground's colour drifts to before cameras on streets: film is seen far more saturated than it is
+#: specified, and green paint runs from leaf green to turquoise.
+_ON_THE_STREET: Final = {GREEN: (10, 130, 110), EV_BLUE: (70, 165, 235), LIGHT_GREEN: (95, 150, 45)}
 #: Radius of a plate's corners and of its border line, in mm (annexes 1 to 6).
 _CORNER_RADIUS: Final = 12.0
 _BORDER_RADIUS: Final = 10.0
@@ -241,8 +256,11 @@ def _jitter(rng: np.random.Generator, colours: Colours, wear: float) -> Colours:
         return int(values[0]), int(values[1]), int(values[2])
 
     ground, text = vary(colours.ground, 9), vary(colours.text, 9)
-    if colours is GREEN and wear > 0:  # real green plates run from leaf green to turquoise
-        ground = vary((10, int(rng.uniform(85, 150)), int(rng.uniform(40, 110))), 10)
+    if colours in _ON_THE_STREET and wear > 0:
+        far = np.array(_ON_THE_STREET[colours], np.float32)
+        share = rng.random() ** 1.5
+        r, g, b = (round(float(v)) for v in colours.ground + (far - colours.ground) * share)
+        ground = vary((r, g, b), 10)
     if wear > 0 and rng.random() < 0.15:  # faded text drifts towards the ground
         fade = rng.uniform(0.1, 0.45)
         r, g, b = (round(t + (s - t) * fade) for t, s in zip(text, ground, strict=True))

@@ -21,7 +21,7 @@ from torch import Tensor
 from kplate.nets.lprnet import LprNet, LprNetConfig
 from kplate.plates.alphabet import BLANK
 from kplate.training.curves import Curves
-from kplate.training.reader_data import KINDS, Batch, RenderedPlates, load_backgrounds, loader
+from kplate.training.reader_data import KINDS, Batch, RenderedPlates, load_backgrounds, loader, replay
 from kplate.training.reader_loss import LossWeights, reader_loss
 
 
@@ -42,6 +42,7 @@ class ReaderTraining:
         width: Channels of the last stage.
         checkpoint_minutes: Pause between checkpoints.
         start: Checkpoint to take the weights from, for a new run.
+        replay: Earlier batches to keep and show once more; 0 shows each batch once.
         steps: Stop after so many steps in all, if the minutes last that long; 0 is no limit.
     """
 
@@ -57,6 +58,7 @@ class ReaderTraining:
     width: int = 128
     checkpoint_minutes: float = 3.0
     start: Path | None = None
+    replay: int = 120
     steps: int = 0
 
 
@@ -144,11 +146,19 @@ class ReaderTrainer:
         part.replace(self._checkpoint)
 
     def run(self) -> None:
-        """Train until the budget is spent.
+        """Train until the budget is spent; an interrupt (Ctrl-C) saves first.
 
         Raises:
             FloatingPointError: The loss is not a number; the last checkpoint is kept.
         """
+        try:
+            self._loop()
+        except KeyboardInterrupt:
+            print(f"interrupted; run again to go on from step {self.step}")
+        self.save()
+        self.curves.draw()
+
+    def _loop(self) -> None:
         budget = self.settings.minutes * 60
         difficulty = multiprocessing.Value("d", 0.0)
         data = RenderedPlates(
@@ -160,7 +170,7 @@ class ReaderTrainer:
         )
         saved = last = time.monotonic()
         difficulty.value = self._difficulty(self.seconds / budget)
-        for batch in loader(data, self.settings.workers):
+        for batch in replay(loader(data, self.settings.workers), self.settings.replay, data.seed):
             if self.seconds >= budget or 0 < self.settings.steps <= self.step:
                 break
             progress = self.seconds / budget
@@ -176,8 +186,6 @@ class ReaderTrainer:
                 self.save()
                 self.curves.draw()
                 saved = time.monotonic()
-        self.save()
-        self.curves.draw()
 
     @staticmethod
     def _difficulty(progress: float) -> float:
@@ -230,6 +238,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("threads", "cores the network uses"),
         ("width", "channels of the last stage"),
         ("checkpoint-minutes", "pause between checkpoints"),
+        ("replay", "earlier batches kept to show once more"),
         ("steps", "stop after so many steps in all; 0 is no limit"),
     ):
         default = defaults[name.replace("-", "_")]

@@ -1,8 +1,8 @@
 """Rendered plates as training batches for the reader."""
 
 import multiprocessing
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -110,7 +110,7 @@ class RenderedPlates(IterableDataset[Batch]):
     ) -> None:
         self._batch = batch
         self._size = size
-        self._seed = seed
+        self.seed = seed
         self._backgrounds = backgrounds
         self._difficulty = difficulty
 
@@ -118,7 +118,7 @@ class RenderedPlates(IterableDataset[Batch]):
         """Draw batches for ever."""
         cv2.setNumThreads(1)
         worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng((self._seed, worker.id if worker else 0))
+        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
         while True:
             level = self._difficulty.value if self._difficulty is not None else 1.0
             rows = [encode_crop(self._sample(rng, level), self._size) for _ in range(self._batch)]
@@ -147,6 +147,32 @@ def load_backgrounds(folder: Path | None, limit: int = 1200, side: int = 256) ->
         if min(picture.shape[:2]) >= 16:
             pictures.append(picture)
     return pictures
+
+
+def replay(batches: Iterable[Batch], depth: int, seed: int) -> Iterator[Batch]:
+    """Yield each new batch, and after it an earlier one in other light: drawing costs as much as learning.
+
+    Args:
+        batches: New batches.
+        depth: Batches to keep; 0 yields the new ones alone.
+        seed: Seed of the choice.
+    """
+    rng = np.random.default_rng(seed)
+    kept: list[Batch] = []
+    for batch in batches:
+        yield batch
+        if depth == 0:
+            continue
+        if len(kept) > 8:
+            old = kept[int(rng.integers(len(kept)))]
+            gain = np.exp(rng.normal(0, 0.2, (len(old.image), 1, 1, 1))).astype(np.float32)
+            lift = rng.normal(0, 12, gain.shape).astype(np.float32)
+            light = (old.image * torch.from_numpy(gain) + torch.from_numpy(lift)).clamp(0, 255)
+            yield replace(old, image=light.to(torch.uint8))
+        if len(kept) < depth:
+            kept.append(batch)
+        else:
+            kept[int(rng.integers(depth))] = batch
 
 
 def loader(dataset: RenderedPlates, workers: int) -> "DataLoader[Batch]":
