@@ -4,10 +4,11 @@ Usage, for instance: ``python tools/fit_glyphs.py ../shared/plates/glyphs``
 
 The folder holds one folder a kind of plate and in it one picture a glyph, black on white, the size of the
 glyph's cell; ``7.png`` is a digit, ``7_1.png`` the small digit of the upper line, ``서울.png`` a pair of
-syllables. What a glyph is made of comes from ``glyph_templates.py``; only where its strokes run and how wide they
-are is fitted, by least squares on blurred pictures, coarse to fine (Levenberg-Marquardt with difference quotients:
-a glyph has some forty measures, and drawing it takes a fraction of a millisecond). What the data file holds already
-is one of the first guesses, so that a second run only improves it. Symbols without a picture are composed.
+syllables. What a glyph is made of comes from ``glyph_templates.py``; only where its strokes run and how
+wide they are is fitted, by least squares on blurred pictures, coarse to fine (Levenberg-Marquardt with
+difference quotients: a glyph has some forty measures, and drawing it takes a fraction of a millisecond).
+What the data file holds already is one of the first guesses, so that a second run only improves it.
+Symbols without a picture are composed.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import glyph_templates as templates
 
 from kplate.plates.alphabet import ALPHABET, DIGITS, REGIONS
-from kplate.plates.glyphs import FACES, Face, cell_of, encode
+from kplate.plates.glyphs import FACES, Face, cell_of, decode, encode
 from kplate.plates.strokes import Node, Rectangle, Stroke, extent, outline, refit
 
 Strokes = tuple[Stroke, ...]
@@ -162,7 +164,7 @@ class Measures:
 
     def unpack(self, vector: Floats) -> Strokes:
         """The strokes of a vector; lengths that cannot be negative are kept above zero."""
-        values: dict[tuple[int, int], dict[str, float]] = {}
+        values: dict[tuple[int, int], dict[str, Any]] = {}
         for (number, at, field), index in zip(self.slots, self.index, strict=True):
             value = float(vector[index])
             if field in ("before", "after"):
@@ -241,8 +243,6 @@ def fit(strokes: Strokes, reference: Reference, *, tie: bool = True) -> tuple[St
 
 
 def _tidy(strokes: Strokes) -> Strokes:
-    from kplate.plates.glyphs import decode
-
     return tuple(decode(encode(stroke)) for stroke in strokes)
 
 
@@ -447,8 +447,6 @@ def main() -> None:
 
 def load(path: Path) -> dict[Face, dict[str, Strokes]]:
     """Read a data file; an absent one is empty."""
-    from kplate.plates.glyphs import decode
-
     if not path.exists():
         return {}
     data = json.loads(path.read_text(encoding="utf-8"))

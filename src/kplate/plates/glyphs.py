@@ -212,8 +212,8 @@ class Glyph:
     Attributes:
         width: width of the cell in mm.
         height: height of the cell in mm.
-        shapes: the ink is the union of these; each is one or more contours filled by the even-odd rule, so that
-            a ring is its outer and its inner contour.
+        shapes: the ink is the union of these; each is one or more contours filled by the even-odd rule, so
+            that a ring is its outer and its inner contour.
     """
 
     width: float

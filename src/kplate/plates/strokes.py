@@ -27,7 +27,7 @@ _ROUND_FROM_RADIANS = 0.45
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A point of a path, with the lengths before and after it over which the corner is rounded (0 = sharp)."""
+    """A point of a path, with the lengths on both sides over which its corner is rounded (0 = sharp)."""
 
     x: float
     y: float
@@ -136,7 +136,7 @@ def _sides(points: Sequence[Point], stroke: Stroke) -> list[_Side]:
 
 
 def _join(first: _Side, second: _Side, sign: float) -> list[Point]:
-    """The offset point or points where two pieces meet, on the left (sign 1) or the right (-1) of the path."""
+    """The offset point or points where two pieces meet, on the left (sign 1) or right (-1) of the path."""
     cross = first.dx * second.dy - first.dy * second.dx
     x, y = first.end
     ax, ay = -first.dy * sign * first.half, first.dx * sign * first.half
