@@ -1,4 +1,4 @@
-"""The rules that keep the house standing: which room may use which, what reading imports, how long files are."""
+"""The rules that keep the house standing: which room uses which, what reading imports, how long files are."""
 
 import ast
 import importlib
@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "kplate"
 LONGEST_FILE = 400
 
-#: Rooms from the bottom up. A module may import from its own room and from the layers below it; the rooms of one
-#: layer know nothing of one another, unless NEIGHBOURS says so.
+#: Rooms from the bottom up. A module may import from its own room and from the layers below it; the rooms of
+#: one layer know nothing of one another, unless NEIGHBOURS says so.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("files", "plates"),

@@ -80,6 +80,7 @@ def stub_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def paint(path: Path, cells: Sequence[tuple[str, int, int]] = (("plate", 4, 8),)) -> Path:
     """Write a dark picture of 416 x 416 pixels with coloured cells: (what, column, row)."""
     image = np.zeros((416, 416, 3), np.uint8)
+    image[:CELL] = (60, 0, 0)  # a night sky, so that the picture is one in colour
     for what, column, row in cells:
         image[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = COLOURS[what]
     path.parent.mkdir(parents=True, exist_ok=True)

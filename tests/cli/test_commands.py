@@ -77,7 +77,7 @@ def test_evaluate_for_people_and_its_report(kplate: Run, stub_weights: Path, lab
     assert (done.status, done.err) == (0, "")
     assert "1 / 3 = 33.3%" in done.out
     assert "나→가 ×1" in done.out
-    assert "12나3456" in (labelled.parent / "report.html").read_text(encoding="utf-8")
+    assert "12<mark>나</mark>3456" in (labelled.parent / "report.html").read_text(encoding="utf-8")
 
 
 def test_evaluate_with_further_known_plates(kplate: Run, stub_weights: Path, tmp_path: Path) -> None:

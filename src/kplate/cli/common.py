@@ -203,6 +203,12 @@ def open_recognizer(args: argparse.Namespace) -> "Recognizer":
 def run_module(name: str, arguments: list[str], *, needs: str, extra: str) -> int:
     """Run the ``main(arguments)`` of a module that needs an optional extra, and return its exit status.
 
+    Args:
+        name: The module.
+        arguments: What follows ``kplate train reader`` and the like on the command line.
+        needs: What is being done, to begin a sentence with.
+        extra: The extra that brings the libraries; also the command's name.
+
     Raises:
         KplateError: A library that the extra brings is not installed.
     """
@@ -215,4 +221,6 @@ def run_module(name: str, arguments: list[str], *, needs: str, extra: str) -> in
         raise KplateError(
             f"{needs} needs {missing}, which is not installed: pip install 'kplate[{extra}]'"
         ) from error
+    # The module's own parser names itself after the program.
+    sys.argv = [f"kplate {extra} {name.rpartition('.')[2]}", *arguments]
     return int(module.main(arguments) or 0)
