@@ -119,8 +119,8 @@ def straighten(image: Tensor, corners: Tensor, size: tuple[int, int]) -> Tensor:
     dy1, dy2, dy3 = y1 - y2, y3 - y2, y0 - y1 + y2 - y3
     determinant = dx1 * dy2 - dx2 * dy1
     safe = torch.where(determinant.abs() < 1e-4, torch.full_like(determinant, 1e-4), determinant)
-    g = ((dx3 * dy2 - dx2 * dy3) / safe).clamp(-0.9, 4)
-    h = ((dx1 * dy3 - dx3 * dy1) / safe).clamp(-0.9, 4)
+    g = ((dx3 * dy2 - dx2 * dy3) / safe).clamp(-0.9, 4.0)
+    h = ((dx1 * dy3 - dx3 * dy1) / safe).clamp(-0.9, 4.0)
     width, height = size
     u = ((torch.arange(width, dtype=torch.float32) + 0.5) / width).repeat(height)[None]
     v = ((torch.arange(height, dtype=torch.float32) + 0.5) / height).repeat_interleave(width)[None]
