@@ -135,8 +135,11 @@ def _disc(
     # The person: head, back, seat and lower leg, arm.
     x, y = at(0.47, 0.2)
     board.disc(x, y, 0.075 * scale, ink)
-    board.polygon([at(*p) for p in ((0.41, 0.30), (0.53, 0.30), (0.55, 0.42), (0.54, 0.52), (0.70, 0.53))]
-                  + [at(*p) for p in ((0.80, 0.64), (0.74, 0.69), (0.66, 0.63), (0.42, 0.63))], ink)
+    board.polygon(
+        [at(*p) for p in ((0.41, 0.30), (0.53, 0.30), (0.55, 0.42), (0.54, 0.52), (0.70, 0.53))]
+        + [at(*p) for p in ((0.80, 0.64), (0.74, 0.69), (0.66, 0.63), (0.42, 0.63))],
+        ink,
+    )
     board.stroke([at(0.50, 0.405), at(0.69, 0.405)], 0.055 * scale, ink)
     board.stroke([at(0.06, 0.315), at(0.40, 0.315)], 0.012, RIM)
     board.stroke([at(0.55, 0.315), at(0.93, 0.315)], 0.012, RIM)
@@ -150,7 +153,9 @@ def _disc(
     board.disc(seal_x + 0.045 * scale, seal_y + 0.045 * scale, 0.026 * scale, ink)
     _number(board, rng, at(0.30, 0.69), 0.46 * scale, 0.15 * scale)
     if style is PermitStyle.WHITE:
-        cv2.circle(board.image, (size * 8, size * 8), round(size * 16 * (0.5 - rim)), ink, 1, cv2.LINE_AA, _FINE)
+        cv2.circle(
+            board.image, (size * 8, size * 8), round(size * 16 * (0.5 - rim)), ink, 1, cv2.LINE_AA, _FINE
+        )
     return board.done(style)
 
 
@@ -176,7 +181,9 @@ def _wheelchair(board: _Board, x: float, y: float, size: float, colour: Colour) 
 
     board.disc(*at(0.42, 0.08), 0.09 * size, colour)
     width = 0.1 * size
-    board.stroke([at(0.43, 0.2), at(0.46, 0.55), at(0.72, 0.55), at(0.84, 0.86), at(0.95, 0.82)], width, colour)
+    board.stroke(
+        [at(0.43, 0.2), at(0.46, 0.55), at(0.72, 0.55), at(0.84, 0.86), at(0.95, 0.82)], width, colour
+    )
     board.stroke([at(0.45, 0.36), at(0.70, 0.36)], width, colour)
     angles = np.radians(np.linspace(20, 250, 20))
     board.stroke([at(0.42 + 0.3 * np.cos(a), 0.66 + 0.3 * np.sin(a)) for a in angles], width * 0.8, colour)
@@ -205,7 +212,9 @@ def draw_other_sticker(rng: np.random.Generator, size: int = 128) -> PermitImage
     elif kind < 0.6:
         digit = str(rng.integers(1, 10))
         scale = size / 40
-        cv2.putText(board.image, digit, (round(size * 0.3), round(size * 0.7)), 0, scale, ink, max(1, size // 14))
+        cv2.putText(
+            board.image, digit, (round(size * 0.3), round(size * 0.7)), 0, scale, ink, max(1, size // 14)
+        )
     elif kind < 0.7:
         board.box(0.25, 0.3, 0.75, 0.6, (200, 90, 30))
     _lines_of_text(board, rng, (0.2, 0.64, 0.8, 0.8), 1 + int(rng.integers(2)), ink)
@@ -243,7 +252,9 @@ def _syllable(
     """Something with the strokes of a Hangul syllable."""
     x, y = at
     width = max(side * 0.13, 0.7 / board.size)
-    board.stroke([(x, y), (x + side * 0.5, y), (x + side * rng.uniform(0, 0.5), y + side * 0.45)], width, colour)
+    board.stroke(
+        [(x, y), (x + side * 0.5, y), (x + side * rng.uniform(0, 0.5), y + side * 0.45)], width, colour
+    )
     board.stroke([(x + side * 0.75, y), (x + side * 0.75, y + side * 0.6)], width, colour)
     if rng.random() < 0.6:
         board.stroke([(x + side * 0.15, y + side * 0.75), (x + side * 0.75, y + side * 0.75)], width, colour)
@@ -296,3 +307,10 @@ def _number(
                 (left + cell * (0.18 + 0.5 * u), y + height * (0.14 + 0.36 * v)) for u, v in (start, end)
             ]
             board.stroke(points, 0.02 if on == "1" else 0.008, BLACK if on == "1" else (190, 190, 190))
+
+
+def access_symbol(size: int, ink: Colour = RIM) -> tuple[Image, Mask]:
+    """The international symbol of access, as painted on bays: a picture of one colour and its mask."""
+    board = _Board(size, (0, 0, 0))
+    _wheelchair(board, 0.5, 0.5, 0.9, (255, 255, 255))
+    return np.full_like(board.image, ink), np.ascontiguousarray(board.image[..., 0])

@@ -126,7 +126,11 @@ def swap_plates(photograph: Photograph, rng: np.random.Generator, share: float =
     image = photograph.image.copy()
     plates = []
     for plate in photograph.plates:
-        if plate.corners is None or rng.random() > share or comp.quad_size(plate.corners)[0] < _SMALLEST_PLATE:
+        if (
+            plate.corners is None
+            or rng.random() > share
+            or comp.quad_size(plate.corners)[0] < _SMALLEST_PLATE
+        ):
             plates.append(plate)
             continue
         light = comp.light_of(image, plate.corners)
@@ -217,7 +221,9 @@ def lay_sticker(
     layer = comp.warp(drawn.image, drawn.mask, quad, image.shape, margin=4)
     if layer is None:
         return None
-    behind = image[layer.top : layer.top + layer.colour.shape[0], layer.left : layer.left + layer.colour.shape[1]]
+    behind = image[
+        layer.top : layer.top + layer.colour.shape[0], layer.left : layer.left + layer.colour.shape[1]
+    ]
     light = float(np.clip(np.percentile(image, 75) / 200, 0.25, 1.1)) * rng.uniform(0.55, 1.05)
     reflection = rng.uniform(0.0, 0.45)
     colour = layer.colour * light * (1 - 0.5 * reflection) + behind * reflection

@@ -63,22 +63,25 @@ class Sampler:
             return objects, ignored, negatives
         height, width = canvas.shape[:2]
         y, x = int(height * self.rng.uniform(0.35, 0.65)), int(width * self.rng.uniform(0.35, 0.65))
-        objects, ignored, weights = [], [], []
+        found_all: list[Array] = []
+        unsure_all: list[Array] = []
+        weights: list[Array] = []
         for top, bottom in ((0, y), (y, height)):
             for left, right in ((0, x), (x, width)):
                 tile = np.empty((bottom - top, right - left, 3), np.uint8)
                 shift = np.array([0, left, top, left, top], np.float32)
                 found, unsure, negative = self._place(tile)
                 canvas[top:bottom, left:right] = tile
-                objects.append(found + shift)
-                ignored.append(unsure + shift)
+                found_all.append(found + shift)
+                unsure_all.append(unsure + shift)
                 area = [[label, left, top, right, bottom] for label in range(3) if negative[label] == 0]
-                ignored.append(np.asarray(area, np.float32).reshape(-1, 5))
+                unsure_all.append(np.asarray(area, np.float32).reshape(-1, 5))
                 weights.append(negative)
         degrade(canvas, self.rng)
         negatives = np.stack(weights)
         lowest = np.where(negatives > 0, negatives, np.inf).min(0)
-        return np.concatenate(objects), np.concatenate(ignored), np.where(np.isinf(lowest), 0, lowest)
+        lowest = np.where(np.isinf(lowest), 0, lowest).astype(np.float32)
+        return np.concatenate(found_all), np.concatenate(unsure_all), lowest
 
     def _place(self, canvas: Image) -> tuple[Array, Array, Array]:
         """Fills the canvas with a view of a random picture; gives objects, ignored regions and negative weights."""
@@ -115,7 +118,7 @@ class Sampler:
             among = plates if len(plates) else record.objects
             box = among[int(rng.integers(len(among))), 1:] * scale
             centre = (box[:2] + box[2:]) / 2
-            target = np.exp(rng.uniform(np.log(10), np.log(0.45 * width)))
+            target = np.exp(rng.uniform(np.log(9), np.log(0.85 * width)))
             if len(plates):
                 zoom = float(np.clip(target / max(2.0, box[2] - box[0]), 0.4 * fit, 4.0 * fit))
         if zoom < 0.6:
@@ -208,5 +211,6 @@ def degrade(image: Image, rng: np.random.Generator) -> None:
     if rng.random() < 0.12:
         quality = int(rng.integers(25, 75))
         coded, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        if coded:
-            image[:] = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if coded else None
+        if decoded is not None:
+            image[:] = decoded

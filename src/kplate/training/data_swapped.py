@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from kplate.errors import DataError
 from kplate.images import Image
 from kplate.synth import compositing as comp
+from kplate.synth.scenes import procedural_scene
 from kplate.synth.swapping import Box, Photograph, PlateTruth, add_stickers, swap_plates
-from kplate.training.data import SURE_VEHICLE
+from kplate.training.data import CLASSES, SURE_VEHICLE
 
 #: Photographs whose plates have corners, and vehicles for permits. Only their training split is used.
 FOLDER = "openimages_plates"
@@ -27,6 +28,7 @@ VEHICLES = {"car", "truck", "bus", "ambulance"}
 CLOSE_UP = 0.4  # share of pictures that are cut around a plate and enlarged, as phones take them
 LONG_SIDE = 640
 NEAR = (1.15, 6.0)  # width of a close-up in plate widths
+DRAWN_SIZES = ((640, 480), (640, 360), (480, 640), (560, 560))
 SEEN = 0.4  # vehicles of which a close-up shows less are ignored
 
 
@@ -36,12 +38,16 @@ def _row_photograph(root: Path, row: dict[str, Any]) -> tuple[Photograph, tuple[
     if image is None:
         raise DataError(f"{root / row['file']}: cannot be read as a picture")
     plates = tuple(
-        PlateTruth(_box(p["box"]), corners=None if p["corners"] is None else np.asarray(p["corners"], np.float32))
+        PlateTruth(
+            _box(p["box"]), corners=None if p["corners"] is None else np.asarray(p["corners"], np.float32)
+        )
         for p in row.get("plates", ())
     )
     vehicles = row.get("vehicles", ())
     sure = tuple(_box(v["box"]) for v in vehicles if v.get("score") is None or v["score"] >= SURE_VEHICLE)
-    unsure = tuple(_box(v["box"]) for v in vehicles if v.get("score") is not None and v["score"] < SURE_VEHICLE)
+    unsure = tuple(
+        _box(v["box"]) for v in vehicles if v.get("score") is not None and v["score"] < SURE_VEHICLE
+    )
     sure += tuple(_box(o["box"]) for o in row.get("objects", ()) if o["class"].lower() in VEHICLES)
     return Photograph(np.asarray(image, np.uint8), plates, sure), unsure
 
@@ -85,7 +91,11 @@ def _cut(
         if seen <= 0.05:
             continue
         whole = p.corners is not None and seen > 0.98
-        corners = (p.corners - np.array((left, top), np.float32)) * scale if whole and p.corners is not None else None
+        corners = (
+            (p.corners - np.array((left, top), np.float32)) * scale
+            if whole and p.corners is not None
+            else None
+        )
         plates.append(PlateTruth(box, corners=None if corners is None else corners.astype(np.float32)))
     vehicles = [move(box) for box in photograph.vehicles]
     rest = [box for box, seen in vehicles if 0 < seen < SEEN] + [move(box)[0] for box in unsure]
@@ -119,6 +129,19 @@ def label_of(photograph: Photograph, unsure: Sequence[Box], file: str, **more: o
         "permits": [{"box": rounded(box)} for box in photograph.permits],
         "ignored": [{"class": "car", "box": rounded(box)} for box in unsure],
         **more,
+    }
+
+
+def draw(rng: np.random.Generator, file: str) -> tuple[Image, dict[str, Any]]:
+    """One picture drawn from nothing, and its label."""
+    size = DRAWN_SIZES[int(rng.integers(len(DRAWN_SIZES)))]
+    scene = procedural_scene(rng, size)
+    plates = tuple(PlateTruth(p.box, p.text, p.kind, p.corners) for p in scene.plates)
+    photograph = Photograph(scene.image, plates, scene.vehicles, scene.permits)
+    unsure = [(CLASSES[label], box) for label, box in scene.unsure]
+    return scene.image, {
+        **label_of(photograph, (), file),
+        "ignored": [{"class": label, "box": [round(v, 1) for v in box]} for label, box in unsure],
     }
 
 
@@ -162,14 +185,14 @@ class Maker:
         return done.image, label_of(done, unsure, file)
 
 
-def write(root: Path, out: Path, count: int, seed: int) -> None:
+def write(root: Path | None, out: Path, count: int, seed: int) -> None:
     """Adds `count` pictures to a folder, beginning at number `seed` x `count`."""
-    maker = Maker(root)
+    make = draw if root is None else Maker(root).make
     (out / "images").mkdir(parents=True, exist_ok=True)
     with (out / "labels.jsonl").open("a", encoding="utf-8") as labels:
         for n in range(count):
             file = f"images/{seed}_{n:05d}.jpg"
-            image, label = maker.make(np.random.default_rng((seed, n)), file)
+            image, label = make(np.random.default_rng((seed, n)), file)
             if not cv2.imwrite(str(out / file), image, [cv2.IMWRITE_JPEG_QUALITY, 93]):
                 raise DataError(f"{out / file}: cannot be written")
             labels.write(json.dumps(label, ensure_ascii=False) + "\n")
@@ -177,8 +200,10 @@ def write(root: Path, out: Path, count: int, seed: int) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Make training pictures with Korean plates out of photographs.")
-    parser.add_argument("--data", type=Path, required=True, help="root of the training folders")
+    parser = argparse.ArgumentParser(
+        description="Make training pictures with Korean plates out of photographs."
+    )
+    parser.add_argument("--data", type=Path, help="root of the training folders; without it scenes are drawn")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)

@@ -7,6 +7,8 @@ cosine down to the end of the budget.
 
 import argparse
 import math
+import signal
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -82,7 +84,8 @@ def new_network(cfg: Path | str = NANO_CFG) -> Darknet:
             bias = convolution.bias.view(len(head.anchors), 5 + head.classes)
             bias.zero_()
             bias[:, 4], bias[:, 5:] = START_SCORES
-    return network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 class Average:
@@ -126,6 +129,7 @@ class Training:
         groups = [{"params": decayed, "weight_decay": settings.decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.99))
         self.step, self.minutes = 0, 0.0
+        self.stopped = False
         settings.out.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -186,12 +190,16 @@ class Training:
                 f"lower --rate, or go on from {self.checkpoint} with --resume"
             )
         self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
         self.optimiser.step()
         self.average.update(self.network)
         self.step += 1
         return {"loss": float(total.detach()), **parts}
+
+    def _stop(self, *_: object) -> None:
+        """Ends the run after this step, with a checkpoint."""
+        self.stopped = True
 
     def run(self) -> dict[str, float]:
         """Trains until the budget is spent; gives the last logged means."""
