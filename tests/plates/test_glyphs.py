@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kplate.plates.alphabet import ALPHABET, REGIONS
-from kplate.plates.glyphs import Face, cell_of, glyph, strokes_of
+from kplate.plates.glyphs import Face, glyph, strokes_of
 from kplate.plates.strokes import extent
 from kplate.raster import glyph_mask
 

@@ -139,7 +139,7 @@ FACES: dict[Face, FaceSpec] = {
         8.6,
         False,
         (Face.LONG,),
-        pair_pen=6.8,
+        pair_pen=7.6,
     ),
     Face.COMMERCIAL_LONG: FaceSpec(
         Box(55.0, 83.0, (5.2, 4.1, 49.8, 79.3)),
@@ -159,6 +159,7 @@ FACES: dict[Face, FaceSpec] = {
         7.0,
         False,
         (Face.GREEN_REGION, Face.LONG),
+        pair_pen=5.0,
         radius=2.0,
     ),
     Face.GREEN_UPPER: FaceSpec(
@@ -169,6 +170,7 @@ FACES: dict[Face, FaceSpec] = {
         6.0,
         False,
         (Face.GREEN_REGION_UPPER, Face.GREEN_REGION, Face.LONG),
+        pair_pen=5.0,
         radius=1.5,
     ),
     Face.GREEN_REGION: FaceSpec(
@@ -179,6 +181,7 @@ FACES: dict[Face, FaceSpec] = {
         7.0,
         False,
         (Face.GREEN_REGION_UPPER, Face.LONG),
+        pair_pen=5.0,
         radius=2.0,
     ),
     Face.GREEN_REGION_UPPER: FaceSpec(

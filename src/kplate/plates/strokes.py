@@ -23,6 +23,7 @@ CORNER_RADIUS_MM = 1.2
 _ARC_STEPS = 10
 _MITRE_LIMIT = 1.12
 _ROUND_FROM_RADIANS = 0.45
+_REFIT_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,61 +283,61 @@ def extent(shapes: Sequence[Shape]) -> tuple[float, float, float, float]:
 
 
 def refit(
-    strokes: Sequence[Stroke],
-    source: tuple[float, float, float, float],
-    target: tuple[float, float, float, float],
-    width_scale: float,
+    strokes: Sequence[Stroke], source: Rectangle, target: Rectangle, width_scale: float
 ) -> tuple[Stroke, ...]:
     """Move strokes from one ink box into another, keeping the pen a pen.
 
-    Positions are stretched; widths are multiplied by one factor, so that a glyph made narrower does not get
-    thin stems beside thick bars as a stretched picture would.
+    The ink's own box is stretched as the source box is onto the target; widths are multiplied by one factor, so
+    that a glyph made narrower does not get thin stems beside thick bars as a stretched picture would.
 
     Args:
         strokes: the strokes, in mm.
-        source: their ink box (x1, y1, x2, y2).
-        target: the ink box to fill.
+        source: the box (x1, y1, x2, y2) that they are laid out in.
+        target: the box to lay them out in.
         width_scale: factor on every width.
     """
-    pen_x = max((s.vertical for s in strokes), default=0.0)
-    pen_y = max((s.horizontal for s in strokes), default=0.0)
-
-    def scaling(low: float, high: float, to_low: float, to_high: float, pen: float) -> tuple[float, float]:
-        span = (high - low) - pen
-        new_pen = pen * width_scale
-        if span < 0.35 * (high - low):  # hardly more than the pen itself: keep the middle
-            return 1.0, (to_low + to_high) / 2 - (low + high) / 2
-        factor = max((to_high - to_low) - new_pen, 0.2) / span
-        return factor, to_low + new_pen / 2 - (low + pen / 2) * factor
-
-    fx, ox = scaling(source[0], source[2], target[0], target[2], pen_x)
-    fy, oy = scaling(source[1], source[3], target[1], target[3], pen_y)
-    result = []
-    for stroke in strokes:
-        nodes = []
-        for index, node in enumerate(stroke.nodes):
-            before = stroke.nodes[index - 1]
-            after = stroke.nodes[(index + 1) % len(stroke.nodes)]
-            nodes.append(
-                Node(
-                    node.x * fx + ox,
-                    node.y * fy + oy,
-                    node.before * _stretch(before.x - node.x, before.y - node.y, fx, fy),
-                    node.after * _stretch(after.x - node.x, after.y - node.y, fx, fy),
-                )
-            )
-        result.append(
-            replace(
-                stroke,
-                nodes=tuple(nodes),
-                vertical=stroke.vertical * width_scale,
-                horizontal=stroke.horizontal * width_scale,
-                taper=stroke.taper * width_scale,
-                cut_start=stroke.cut_start * width_scale,
-                cut_end=stroke.cut_end * width_scale,
-            )
+    goal = extent([outline(stroke) for stroke in strokes])
+    goal = (
+        _along(goal[0], source[0], source[2], target[0], target[2]),
+        _along(goal[1], source[1], source[3], target[1], target[3]),
+        _along(goal[2], source[0], source[2], target[0], target[2]),
+        _along(goal[3], source[1], source[3], target[1], target[3]),
+    )
+    moved = tuple(_repenned(stroke, width_scale) for stroke in strokes)
+    for _ in range(_REFIT_ROUNDS):
+        box = extent([outline(stroke) for stroke in moved])
+        fx, fy = (goal[2] - goal[0]) / (box[2] - box[0]), (goal[3] - goal[1]) / (box[3] - box[1])
+        ox, oy = (
+            (goal[0] + goal[2]) / 2 - fx * (box[0] + box[2]) / 2,
+            (goal[1] + goal[3]) / 2 - fy * (box[1] + box[3]) / 2,
         )
-    return tuple(result)
+        moved = tuple(_moved(stroke, fx, fy, ox, oy) for stroke in moved)
+    return moved
+
+
+def _along(value: float, low: float, high: float, to_low: float, to_high: float) -> float:
+    return to_low + (value - low) * (to_high - to_low) / (high - low)
+
+
+def _repenned(stroke: Stroke, scale: float) -> Stroke:
+    return replace(
+        stroke,
+        vertical=stroke.vertical * scale,
+        horizontal=stroke.horizontal * scale,
+        taper=stroke.taper * scale,
+        cut_start=stroke.cut_start * scale,
+        cut_end=stroke.cut_end * scale,
+    )
+
+
+def _moved(stroke: Stroke, fx: float, fy: float, ox: float, oy: float) -> Stroke:
+    nodes = []
+    for index, node in enumerate(stroke.nodes):
+        previous, following = stroke.nodes[index - 1], stroke.nodes[(index + 1) % len(stroke.nodes)]
+        before = node.before * _stretch(previous.x - node.x, previous.y - node.y, fx, fy)
+        after = node.after * _stretch(following.x - node.x, following.y - node.y, fx, fy)
+        nodes.append(Node(node.x * fx + ox, node.y * fy + oy, before, after))
+    return replace(stroke, nodes=tuple(nodes))
 
 
 def _stretch(dx: float, dy: float, fx: float, fy: float) -> float:
