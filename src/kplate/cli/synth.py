@@ -1,7 +1,6 @@
 """``kplate synth``: render labelled plates or whole scenes."""
 
 import argparse
-import json
 import os
 import signal
 import threading
@@ -12,16 +11,18 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 
+from kplate.cli import synth_pictures
 from kplate.cli.common import Screen, positive, prepare_folder, seed
 from kplate.errors import KplateError, OutputError
 from kplate.evaluation.data import LABELS_FILE
 from kplate.files import printable
-from kplate.images import Image, write_image
+from kplate.images import write_image
+from kplate.results import json_line
 
 #: Folder of the pictures, beside the labels.
 _PICTURES: Final = "images"
@@ -29,8 +30,6 @@ _PICTURES: Final = "images"
 _CHUNK: Final = 8
 #: Chunks handed out for each worker before the oldest one's labels are waited for.
 _AHEAD: Final = 4
-
-Label = dict[str, Any]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +41,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed", type=seed, default=0, metavar="S", help="same seed, same pictures (default: 0)"
+    )
+    parser.add_argument(
+        "--photos",
+        metavar="DIR",
+        help="scenes: lay the plates over those of labelled photographs instead of drawing car parks",
     )
     parser.add_argument(
         "--workers",
@@ -59,36 +63,43 @@ class Job:
     what: str
     out: Path
     seed: int
+    photos: Path | None
 
     def render(self, indices: range) -> list[str]:
         """Write some pictures and return the lines of their labels.
 
         Raises:
+            ImageError: A photograph cannot be read.
             OutputError: A picture cannot be written.
         """
-        draw = _draw_plate if self.what == "plates" else _draw_scene
+        draw = synth_pictures.plate if self.what == "plates" else synth_pictures.scene
+        if self.photos:
+            draw = synth_pictures.swapper(self.photos)
         lines = []
         for index in indices:
             image, label = draw(np.random.default_rng((self.seed, index)))
             name = f"{_PICTURES}/{index:06d}.jpg"
             write_image(self.out / name, image)
             height, width = image.shape[:2]
-            lines.append(
-                json.dumps({"file": name, "width": width, "height": height, **label}, ensure_ascii=False)
-            )
+            lines.append(json_line({"file": name, "width": width, "height": height, **label}))
         return lines
 
 
 def run(args: argparse.Namespace) -> int:
     """Render. A picture's label is written after the picture, so that a killed run leaves valid labels."""
     screen = Screen()
+    if args.photos and args.what == "plates":
+        raise KplateError("--photos is for scenes: plates need no photographs")
+    photos = Path(args.photos) if args.photos else None
+    if photos:
+        synth_pictures.swapper(photos)  # says what is wrong with the labels before anything is written
     out = prepare_folder(args.out)
     prepare_folder(out / _PICTURES)
     labels = out / LABELS_FILE
     if labels.exists():
         raise OutputError(f"{printable(labels)} exists already: choose another folder or remove it")
     with labels.open("x", encoding="utf-8") as file, screen.progress(args.count, "pictures") as advance:
-        for line in _lines(Job(args.what, out, args.seed), args.count, args.workers):
+        for line in _lines(Job(args.what, out, args.seed, photos), args.count, args.workers):
             file.write(f"{line}\n")
             file.flush()
             advance("")
@@ -129,19 +140,3 @@ def _start_worker() -> None:
 def _end_with(wait_for_parent: Callable[[], None]) -> None:
     wait_for_parent()
     os._exit(1)
-
-
-def _draw_plate(rng: np.random.Generator) -> tuple[Image, Label]:
-    from kplate.synth.crops import sample_crop
-
-    crop = sample_crop(rng)
-    return crop.image, {
-        "text": crop.text,
-        "kind": crop.kind,
-        "electric": crop.electric,
-        "corners": np.round(crop.corners.astype(float), 1).tolist(),
-    }
-
-
-def _draw_scene(rng: np.random.Generator) -> tuple[Image, Label]:
-    raise NotImplementedError

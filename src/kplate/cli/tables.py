@@ -57,9 +57,14 @@ class ResultTable:
         self._console = console
         self._headed = False
 
-    def show(self, result: Recognition) -> None:
-        """Print one picture's results."""
-        title = Text(printable(result.file or "picture"), style="bold")
+    def show(self, result: Recognition, name: str | None = None) -> None:
+        """Print one picture's results.
+
+        Args:
+            result: The results.
+            name: What the picture is called, if that is not its file's name.
+        """
+        title = Text(printable(name or result.file or "picture"), style="bold")
         title.append(f"  {result.width}×{result.height}, {result.elapsed_ms:.0f} ms", style="dim")
         self._console.print(title, soft_wrap=True)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=not self._headed)
