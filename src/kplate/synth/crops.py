@@ -66,6 +66,8 @@ def sample_crop(
     flat, offset = _with_frame(rng, plate)
     quad, size = _viewpoint(rng, plate, target, difficulty)
     image = _paste(rng, flat, offset, plate, quad, size, backgrounds)
+    if rng.random() < 0.3 * difficulty:
+        image, quad = _bend(rng, image, quad)
     image, grey = degrade(image, rng, difficulty, glyph_px=_glyph_height(quad, plate))
     return PlateCrop(image, plate.text, plate.kind, None if grey else plate.electric, quad, plate.char_boxes)
 
@@ -162,8 +164,8 @@ def _viewpoint(
 def _margins(rng: np.random.Generator, difficulty: float) -> tuple[float, float, float, float]:
     """Shares of the plate's box that the crop adds (or, below 0, cuts off) at left, right, top, bottom."""
     style = rng.random()
-    if style < 0.3:  # cut tight by hand
-        sides = rng.normal(0.01, 0.02, 4)
+    if style < 0.45:  # cut tight
+        sides = rng.normal((0.02, 0.02, 0.04, 0.04), (0.025, 0.025, 0.05, 0.05))
     elif style < 0.9:  # a detector's box, grown
         sides = rng.normal((0.08, 0.08, 0.15, 0.15), (0.05, 0.05, 0.1, 0.1))
     else:  # loose
@@ -200,6 +202,24 @@ def _paste(
     alpha = warped[..., 3:].astype(np.float32) / 255
     mixed = ground + (warped[..., :3] - ground.astype(np.float32)) * alpha
     return mixed.astype(np.uint8)
+
+
+def _bend(rng: np.random.Generator, image: Image, quad: Points) -> tuple[Image, Points]:
+    """Bend the plate along its length, as bumpers and knocks do: rows move by a parabola of the column."""
+    height, width = image.shape[:2]
+    plate_height = float(quad[3, 1] - quad[0, 1])
+    rise = float(rng.normal(0, 0.07)) * plate_height
+    middle = width * rng.uniform(0.3, 0.7)
+    columns = np.arange(width, dtype=np.float32)
+    shift = (rise * ((columns - middle) / (width / 2)) ** 2).astype(np.float32)
+    rows = np.arange(height, dtype=np.float32)[:, None] - shift[None]
+    lookup = np.broadcast_to(columns[None], rows.shape)
+    bent = cv2.remap(
+        image, np.ascontiguousarray(lookup), rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    moved = quad.copy()
+    moved[:, 1] += rise * ((quad[:, 0] - middle) / (width / 2)) ** 2
+    return bent.astype(np.uint8, copy=False), moved.astype(np.float32)
 
 
 def _surroundings(rng: np.random.Generator, width: int, height: int, backgrounds: Sequence[Image]) -> Image:

@@ -236,7 +236,7 @@ def draw_hardware(image: Image, layout: Layout, scale: float, rng: np.random.Gen
     grey = float(rng.uniform(60, 235))
     tint = rng.normal(0, 12, 3)
     rust = look > 0.9
-    size = rng.uniform(0.8, 1.9)
+    size = rng.uniform(0.8, 2.5 if layout.width > 450 else 1.9)
     for index, hole in enumerate(layout.holes):
         x, y = hole.x + rng.normal(0, 1.2), hole.y + rng.normal(0, 1.2)
         radius = hole.diameter * 0.6 * size
