@@ -150,7 +150,7 @@ def lying(vowel: str, box: Rectangle, pen: float) -> Strokes:
     bar = y1 + half if below else y2 - half
     ends = (bar, y2) if below else (y1, bar)
     strokes = [stroke(pen, (x1, bar), (x2, bar))]
-    places = {"ㅗ": (0.5,), "ㅜ": (0.5,), "ㅛ": (0.32, 0.68), "ㅠ": (0.3, 0.7), "ㅡ": ()}[vowel]
+    places = {"ㅗ": (0.5,), "ㅜ": (0.5,), "ㅛ": (0.3, 0.62), "ㅠ": (0.3, 0.7), "ㅡ": ()}[vowel]
     strokes.extend(
         stroke(pen, (x1 + (x2 - x1) * place, ends[0]), (x1 + (x2 - x1) * place, ends[1])) for place in places
     )

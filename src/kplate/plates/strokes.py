@@ -287,14 +287,17 @@ def refit(
 ) -> tuple[Stroke, ...]:
     """Move strokes from one ink box into another, keeping the pen a pen.
 
-    The ink's own box is stretched as the source box is onto the target; widths are multiplied by one factor, so
-    that a glyph made narrower does not get thin stems beside thick bars as a stretched picture would.
+    The ink's own box is stretched as the source box is onto the target; widths are multiplied by one factor,
+    so that a glyph made narrower does not get thin stems beside thick bars as a stretched picture would.
 
     Args:
         strokes: the strokes, in mm.
         source: the box (x1, y1, x2, y2) that they are laid out in.
         target: the box to lay them out in.
         width_scale: factor on every width.
+
+    Returns:
+        The strokes moved, in mm.
     """
     goal = extent([outline(stroke) for stroke in strokes])
     goal = (
