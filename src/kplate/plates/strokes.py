@@ -23,7 +23,7 @@ CORNER_RADIUS_MM = 1.2
 _ARC_STEPS = 10
 _MITRE_LIMIT = 1.12
 _ROUND_FROM_RADIANS = 0.45
-_REFIT_ROUNDS = 4
+_REFIT_ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True)
