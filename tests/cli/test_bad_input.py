@@ -186,6 +186,8 @@ def test_missing_weights_are_named(kplate: Run, tmp_path: Path) -> None:
         ("read", "a.png", "--min-score", "nan"),
         ("read", "a.png", "--only", "wheels"),
         ("wash", "a.png"),
+        ("demo", "--size", "big"),
+        ("demo", "--size", "90000x90000"),
         ("synth", "plates", "--count", "0", "--out", "out"),
     ],
 )

@@ -210,7 +210,7 @@ def run_module(name: str, arguments: list[str], *, needs: str, extra: str) -> in
         extra: The extra that brings the libraries; also the command's name.
 
     Raises:
-        KplateError: A library that the extra brings is not installed.
+        KplateError: A library that the extra brings is not installed, or the training went astray.
     """
     try:
         module = importlib.import_module(name)
@@ -223,4 +223,7 @@ def run_module(name: str, arguments: list[str], *, needs: str, extra: str) -> in
         ) from error
     # The module's own parser names itself after the program.
     sys.argv = [f"kplate {extra} {name.rpartition('.')[2]}", *arguments]
-    return int(module.main(arguments) or 0)
+    try:
+        return int(module.main(arguments) or 0)
+    except FloatingPointError as error:  # a loss that is no number any more; the message says what to do
+        raise KplateError(str(error)) from error

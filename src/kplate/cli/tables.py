@@ -12,15 +12,16 @@ from kplate.files import printable
 from kplate.plates.grammar import display
 from kplate.results import Plate, Recognition
 
-#: Title and width of the table's columns, in terminal cells; a Hangul syllable takes two.
+#: Title and width of the table's columns, in terminal cells: together they fit the 80 of a plain terminal. A
+#: Hangul syllable takes two.
 _COLUMNS: Final = (
-    ("found", 10),
+    ("found", 9),
     ("text", 17),
     ("score", 5),
     ("kind", 16),
     ("use", 12),
     ("electric", 8),
-    ("vehicle", 7),
+    ("car", 3),
 )
 _YES_NO: Final = {True: "yes", False: "no", None: ""}
 
@@ -67,7 +68,7 @@ class ResultTable:
         title = Text(printable(name or result.file or "picture"), style="bold")
         title.append(f"  {result.width}×{result.height}, {result.elapsed_ms:.0f} ms", style="dim")
         self._console.print(title, soft_wrap=True)
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=not self._headed)
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=not self._headed)
         for name, width in _COLUMNS:
             table.add_column(name, width=width, no_wrap=True, header_style="dim")
         for row in rows_of(result):
