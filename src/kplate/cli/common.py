@@ -25,6 +25,9 @@ FAILED: Final = 1
 CANCELLED: Final = 130
 PIPE_CLOSED: Final = 141
 
+#: Columns of a table that does not go to a terminal.
+_PIPE_WIDTH: Final = 160
+
 
 def complain(message: str) -> None:
     """Print one line on standard error."""
@@ -61,7 +64,8 @@ class Screen:
             json: Standard output carries JSON, and nothing else may be written to it.
         """
         out_is_terminal, err_is_terminal = sys.stdout.isatty(), sys.stderr.isatty()
-        self.out = Console(highlight=False, emoji=False)
+        # Tables in a file or a pipe are not squeezed into the 80 columns that Rich takes for granted there.
+        self.out = Console(highlight=False, emoji=False, width=None if out_is_terminal else _PIPE_WIDTH)
         self.shows_table = out_is_terminal and not json
         self._bar_console: Console | None = None
         if self.shows_table:

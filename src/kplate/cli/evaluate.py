@@ -96,7 +96,7 @@ def _print(screen: Screen, summary: Summary, outcomes: Sequence[PictureOutcome])
             screen.out.print(part)
             screen.out.print()
     if confusions:
-        screen.out.print(Text(f"confusions: {confusions}"))
+        screen.out.print(Text(f"confusions: {confusions}"), soft_wrap=True)
     for name, error in summary.failed:
         screen.complain(f"{name}: {error}")
 

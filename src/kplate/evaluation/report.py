@@ -18,7 +18,7 @@ from kplate.images import Image, read_image
 from kplate.results import Box, Plate
 
 #: Width of an embedded whole picture and height of an embedded plate, in pixels.
-_SCENE_WIDTH: Final = 480
+_SCENE_WIDTH: Final = 400
 _PLATE_HEIGHT: Final = 96
 #: Widest an embedded plate may become, in pixels.
 _PLATE_WIDTH: Final = 480
@@ -34,9 +34,10 @@ body { font: 15px/1.5 system-ui, "Apple SD Gothic Neo", "Noto Sans KR", sans-ser
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; margin: .6rem 0; } caption { text-align: left; color: #57606a; }
 th, td { border-bottom: 1px solid #d0d7de; padding: .3rem .8rem .3rem 0; text-align: left;
-  vertical-align: middle; } th { font-weight: 600; } td.n { font-variant-numeric: tabular-nums; }
+  vertical-align: middle; } th { font-weight: 600; }
 img { max-width: 100%; border-radius: 3px; display: block; }
-td.text { font-size: 1.1rem; white-space: nowrap; } mark { background: #ffd0cc; } .none { color: #57606a; }
+.text { font-size: 1.35rem; white-space: nowrap; letter-spacing: .04em; }
+mark { background: #ffd0cc; } .none { color: #57606a; }
 """
 
 
@@ -134,7 +135,8 @@ def _wrong(heading: str, texts: Sequence[TextOutcome], cropped: bool) -> str:
         rows.append(
             [
                 _picture(text.sample, box, cropped),
-                f"{_marked(text.truth, text.seen)}<br>{_marked(text.seen, text.truth) or _nothing()}",
+                f'<div class="text">{_marked(text.truth, text.seen)}<br>'
+                f"{_marked(text.seen, text.truth) or _nothing()}</div>",
                 f"{text.score:.3f}" if text.plate else _nothing(),
                 escape(kind_of(text)),
                 escape(text.sample.name),
@@ -147,7 +149,8 @@ def _others(heading: str, outcomes: Sequence[PictureOutcome], verdict: Verdict) 
     rows = [
         [
             _picture(other.sample, other.plate.box, cropped=False),
-            f"<b>{escape(other.plate.text or '')}</b><br>labels: {escape(', '.join(other.sample.texts))}",
+            f'<div class="text">{escape(other.plate.text or "")}</div>'
+            f"labels: {escape(', '.join(other.sample.texts))}",
             f"{other.plate.score:.3f}",
             escape(other.plate.kind or "–"),
             escape(other.sample.name),
