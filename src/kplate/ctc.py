@@ -1,12 +1,13 @@
 """CTC decoding against the grammar of plates: numpy in, text and probabilities out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate.plates.alphabet import BLANK, decode
+from kplate.plates.alphabet import ALPHABET
 from kplate.plates.automaton import Automaton
 
 #: Symbols below this probability at a step are not followed.
@@ -29,6 +30,10 @@ class Path:
     characters: tuple[float, ...]
 
 
+def _spell(indices: Iterable[int], alphabet: str) -> str:
+    return "".join(alphabet[index] for index in indices)
+
+
 @dataclass(slots=True)
 class _Beam:
     state: int
@@ -45,30 +50,35 @@ def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np
     return np.asarray(powers / powers.sum(-1, keepdims=True), np.float32)
 
 
-def greedy(probabilities: NDArray[np.float32]) -> Path:
+def greedy(probabilities: NDArray[np.float32], alphabet: str = ALPHABET) -> Path:
     """Take the likeliest class of each step, merge repeats, drop blanks.
 
     Args:
         probabilities: float32 (steps, classes), blank last.
+        alphabet: The symbols, in the order of the classes.
     """
+    blank = len(alphabet)
     best = probabilities.argmax(-1)
     symbols: list[int] = []
     peaks: list[float] = []
-    total, before = 1.0, BLANK
+    total, before = 1.0, blank
     for step, symbol in enumerate(best.tolist()):
         value = float(probabilities[step, symbol])
         total *= value
-        if symbol not in (BLANK, before):
+        if symbol not in (blank, before):
             symbols.append(symbol)
             peaks.append(value)
-        elif symbol != BLANK:
+        elif symbol != blank:
             peaks[-1] = max(peaks[-1], value)
         before = symbol
-    return Path(decode(symbols), total, tuple(peaks))
+    return Path(_spell(symbols, alphabet), total, tuple(peaks))
 
 
 def beam_search(
-    probabilities: NDArray[np.float32], automaton: Automaton | None, width: int = 12
+    probabilities: NDArray[np.float32],
+    automaton: Automaton | None,
+    width: int = 12,
+    alphabet: str = ALPHABET,
 ) -> list[Path]:
     """Find the likeliest texts, best first.
 
@@ -76,6 +86,7 @@ def beam_search(
         probabilities: float32 (steps, classes), blank last.
         automaton: Grammar that texts must follow; ``None`` allows every text.
         width: Number of prefixes kept at each step.
+        alphabet: The symbols, in the order of the classes.
 
     Returns:
         Whole texts only; empty where no followed prefix is a plate's text.
@@ -86,7 +97,7 @@ def beam_search(
         if not beams:
             return []
     done = [
-        Path(decode(list(prefix)), beam.blank + beam.symbol, beam.peaks)
+        Path(_spell(prefix, alphabet), beam.blank + beam.symbol, beam.peaks)
         for prefix, beam in beams.items()
         if automaton is None or automaton.is_complete(beam.state, len(prefix))
     ]
@@ -96,8 +107,8 @@ def beam_search(
 def _advance(
     beams: dict[tuple[int, ...], _Beam], row: NDArray[np.float32], automaton: Automaton | None, width: int
 ) -> dict[tuple[int, ...], _Beam]:
-    blank = float(row[BLANK])
-    likely = np.flatnonzero(row[:BLANK] > _FLOOR)
+    blank = float(row[-1])
+    likely = np.flatnonzero(row[:-1] > _FLOOR)
     if len(likely) > _MOST_SYMBOLS:
         likely = likely[np.argsort(-row[likely])[:_MOST_SYMBOLS]]
     symbols = [(int(symbol), float(row[symbol])) for symbol in likely]

@@ -14,10 +14,9 @@ from kplate.ctc import Path, beam_search, greedy, softmax
 from kplate.engines import open_engine
 from kplate.errors import WeightsError
 from kplate.images import Image, as_image
-from kplate.plates.alphabet import ALPHABET
-from kplate.plates.automaton import plate_automaton
 from kplate.plates.grammar import display, kind_fits, use_of
 from kplate.plates.kinds import ELECTRIC_KINDS, Kind
+from kplate.plates.script import KOREA, Script
 from kplate.results import Point
 
 #: Crops are read at most this many at a time, to bound memory.
@@ -59,7 +58,13 @@ class Reading:
 
 
 class Reader:
-    """Reads plate crops. One reader may be used from several threads at once."""
+    """Reads plate crops. One reader may be used from several threads at once.
+
+    Attributes:
+        manifest: What is known about the network.
+        script: The symbols and the grammar that it reads by, as its manifest says.
+        min_score: Readings below this score are not trusted.
+    """
 
     def __init__(
         self,
@@ -79,14 +84,13 @@ class Reader:
             WeightsError: The network cannot be used.
         """
         path, self.manifest = shipped.load(weights, "reader")
-        if self.manifest.alphabet != ALPHABET:
-            raise WeightsError(f"cannot use {path}: it was trained for another alphabet than kplate's")
         try:
+            self.script = Script(self.manifest.alphabet, self.manifest.extra.get("grammar", KOREA))
             self._kinds = tuple(Kind(kind) for kind in self.manifest.kinds)
         except ValueError as error:
             raise WeightsError(f"cannot use {path}: {error}") from None
         self._engine = open_engine(path, threads=threads)
-        self._automaton = plate_automaton()
+        self._automaton = self.script.automaton
         self.min_score = self.manifest.threshold if min_score is None else min_score
 
     def __call__(self, image: Image | str | os.PathLike[str]) -> Reading:
@@ -112,6 +116,11 @@ class Reader:
             part = images[start : start + _MOST_AT_ONCE]
             batch = np.stack([fit_to_input(image, self.manifest.input) for image in part])
             outputs = self._engine.run(batch.astype(np.float32) / np.float32(255))
+            if outputs["logits"].shape[-1] != self.script.blank + 1:
+                raise WeightsError(
+                    f"cannot use {self.manifest.file}: it has {outputs['logits'].shape[-1] - 1} symbols, "
+                    f"its manifest's alphabet {self.script.blank}"
+                )
             probabilities = softmax(outputs["logits"], self.manifest.temperature)
             kinds = softmax(outputs["kind"])
             for image, steps, kind, corners in zip(
@@ -131,21 +140,25 @@ class Reader:
     ) -> Reading:
         height, width = image.shape[:2]
         quad = _corners(corners, width, height)
-        paths = beam_search(steps, self._automaton)
-        best = paths[0] if paths else greedy(steps)
+        alphabet = self.script.alphabet
+        paths = beam_search(steps, self._automaton, alphabet=alphabet)
+        best = paths[0] if paths else greedy(steps, alphabet)
         if not best.text:
             return Reading(None, None, None, 0.0, (), None, 0.0, None, None, quad)
         score = min(best.probability, 1.0) if paths else 0.0
         text = best.text if paths and score >= self.min_score else None
         kind, kind_score = self._kind(kinds, best)
-        electric = kind in ELECTRIC_KINDS if coloured else None
+        electric = kind in ELECTRIC_KINDS if coloured and kind else None
+        shown, use = (display(best.text), use_of(best.text)) if self._automaton else (best.text, None)
         return Reading(
-            text, best.text, display(best.text), score, best.characters,
-            kind.value, kind_score, use_of(best.text), electric, quad,
+            text, best.text, shown, score, best.characters,
+            kind and kind.value, kind_score, use, electric, quad,
         )  # fmt: skip
 
-    def _kind(self, kinds: NDArray[np.float32], best: Path) -> tuple[Kind, float]:
-        """Choose the likeliest kind that can carry the text; any kind where none can."""
+    def _kind(self, kinds: NDArray[np.float32], best: Path) -> tuple[Kind | None, float]:
+        """Choose the likeliest kind that can carry the text; any kind where none can; none without kinds."""
+        if not self._kinds:
+            return None, 0.0
         fitting = [i for i, kind in enumerate(self._kinds) if kind_fits(kind, best.text)]
         among = fitting or list(range(len(self._kinds)))
         index = max(among, key=lambda i: float(kinds[i]))
