@@ -1,7 +1,7 @@
 """Finds vehicles, plates and permits in a picture: letterbox, network, decoding, non-maximum suppression.
 
-The network gives raw numbers of the YOLO kind; everything after it is numpy, so that every runtime gives the same
-boxes. What the numbers mean (anchors, strides, classes) stands in the manifest beside the network.
+The network gives raw numbers of the YOLO kind; everything after it is numpy, so that every runtime gives
+the same boxes. What the numbers mean (anchors, strides, classes) stands in the manifest beside the network.
 """
 
 import math
@@ -92,7 +92,7 @@ class Letterbox:
         """Boxes M x 4 (``x1, y1, x2, y2``) from px of the input to px of the picture, clipped to it."""
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
         limit = np.array([self.width, self.height] * 2, np.float32)
-        return np.clip(boxes / scale, 0, limit).astype(np.float32)
+        return np.asarray(np.clip(boxes / scale, 0, limit), np.float32)
 
 
 def letterbox(image: Image, size: int, multiple: int = 32) -> Letterbox:
@@ -115,7 +115,7 @@ def letterbox(image: Image, size: int, multiple: int = 32) -> Letterbox:
 
 
 def _resize(image: Image, width: int, height: int) -> Image:
-    """Resizes without aliasing: far reductions are halved by averaging at the end, which is fast and smooth."""
+    """Resizes without aliasing; far reductions go through twice the size, which is faster."""
     reduction = min(image.shape[1] / width, image.shape[0] / height)
     if reduction >= 4:
         image = np.asarray(cv2.resize(image, (width * 2, height * 2), interpolation=cv2.INTER_AREA), np.uint8)
@@ -166,7 +166,8 @@ def suppress(boxes: Array, scores: Array, overlap: float, inside: float | None =
         boxes: M x 4 (``x1, y1, x2, y2``).
         scores: M.
         overlap: IoU from which the box of the lower score goes.
-        inside: Share of the smaller box within the other from which the lower score goes; None = no such rule.
+        inside: Share of the smaller box within the other from which the lower score goes; None = no such
+            rule.
 
     Returns:
         Indices of the boxes that stay, by falling score.
@@ -194,7 +195,8 @@ class Detector:
         weights: A network, its manifest or their folder; None = the network that ships with kplate.
         threads: Cores one picture may use; None = those of this process, four at most.
         min_score: Lowest score that is reported, for all classes; None = the manifest's.
-        size: Px that the longer side of a picture is scaled to, a multiple of the largest stride (32); larger finds
+        size: Px that the longer side of a picture is scaled to, a multiple of the largest stride (32);
+            larger finds
             smaller plates and takes longer. None = the manifest's.
 
     Raises:
@@ -239,6 +241,10 @@ class Detector:
         boxed = letterbox(as_image(image), self.size, self._multiple)
         return self._detections(self._engine.run(boxed.batch), boxed)
 
+    def threshold(self, label: str) -> float:
+        """The lowest score of a class that is reported."""
+        return self._least[self.labels.index(label)]
+
     def _detections(self, outputs: Mapping[str, Array], boxed: Letterbox) -> tuple[Detection, ...]:
         classes = len(self.labels)
         parts = [decode(self._output(outputs, head), head, classes, self._least) for head in self.heads]
@@ -263,14 +269,14 @@ class Detector:
         if raw is None or raw.ndim != 4 or raw.shape[1] != channels:
             found = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in outputs.items())
             raise WeightsError(
-                f"cannot use {self._name}: {len(head.anchors)} anchors and {len(self.labels)} classes need an output "
-                f"{head.output!r} of {channels} channels, but it gives {found}"
+                f"cannot use {self._name}: {len(head.anchors)} anchors and {len(self.labels)} classes need "
+                f"an output {head.output!r} of {channels} channels, but it gives {found}"
             )
         return raw
 
 
 def _sigmoid(values: Array) -> Array:
-    return (0.5 * (1 + np.tanh(0.5 * values))).astype(np.float32)  # never overflows
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * values)), np.float32)  # never overflows
 
 
 def _heads(manifest: Manifest, name: str) -> tuple[Head, ...]:

@@ -57,7 +57,7 @@ def export_onnx(
     model = program.model_proto
     del model.metadata_props[:]
     for part in (model.graph.node, model.graph.value_info, model.graph.input, model.graph.output):
-        for item in part:  # type: ignore[attr-defined]
+        for item in part:
             del item.metadata_props[:]  # the exporter's notes on its own source files
             item.doc_string = ""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,9 @@ def export_onnx(
         onnx.save(model, str(draft))
         worst = max(compare(network, draft, shape) for shape in shapes)
         if not worst <= TOLERANCE:
-            raise WeightsError(f"{path}: differs from the PyTorch network by {worst:.2g}, more than {TOLERANCE:g}")
+            raise WeightsError(
+                f"{path}: differs from the PyTorch network by {worst:.2g}, more than {TOLERANCE:g}"
+            )
         draft.replace(path)
     return worst
 

@@ -1,7 +1,8 @@
 """A PyTorch network built from a Darknet `.cfg` file.
 
-The text of the `.cfg` *is* the architecture: :func:`parse_cfg` reads it, :class:`Darknet` builds it, and nothing else in
-kplate knows how the detector looks inside. Sections follow the Darknet of YOLOv4 (A. Bochkovskiy et al., 2020).
+The text of the `.cfg` *is* the architecture: :func:`parse_cfg` reads it, :class:`Darknet` builds it, and
+nothing else in kplate knows how the detector looks inside. Sections follow the Darknet of YOLOv4 (A.
+Bochkovskiy et al., 2020).
 """
 
 from collections.abc import Callable, Iterator
@@ -106,7 +107,8 @@ def parse_cfg(path: Path | str) -> list[Section]:
         Sections in file order; the first is `[net]`.
 
     Raises:
-        CfgError: The file cannot be read, a line is neither a header nor `key=value`, or `[net]` is not first.
+        CfgError: The file cannot be read, a line is neither a header nor `key=value`, or `[net]` is not
+            first.
     """
     path = Path(path)
     try:
@@ -208,9 +210,9 @@ class _MaxPool(nn.Module):
 class Darknet(nn.Module):
     """The network a `.cfg` describes.
 
-    Every `[yolo]` section gives one raw output, N x A*(5+C) x H x W, per anchor: x, y, w, h, objectness, classes, all
-    before their sigmoids. (Where a file says `activation=logistic` in front of a `[yolo]` with `new_coords`, that
-    sigmoid is left to the decoder too, so that losses and decoders see one convention.)
+    Every `[yolo]` section gives one raw output, N x A*(5+C) x H x W, per anchor: x, y, w, h, objectness,
+    classes, all before their sigmoids. (Where a file says `activation=logistic` in front of a `[yolo]` with
+    `new_coords`, that sigmoid is left to the decoder too, so that losses and decoders see one convention.)
 
     Args:
         cfg: Path of the `.cfg` file.
@@ -350,7 +352,8 @@ class Darknet(nn.Module):
         wanted = len(masks) * (5 + classes)
         if channels != wanted:
             raise section.error(
-                f"{len(masks)} anchors and {classes} classes need filters={wanted} in the layer above, not {channels}",
+                f"{len(masks)} anchors and {classes} classes need filters={wanted} in the layer above, "
+                f"not {channels}",
                 "classes",
             )
         anchors = tuple(pairs[mask] for mask in masks)
@@ -360,7 +363,7 @@ class Darknet(nn.Module):
         return nn.Identity()
 
     def head_convolutions(self) -> Iterator[nn.Conv2d]:
-        """The last convolution in front of each `[yolo]`, whose biases set the scores at the start of training."""
+        """The last convolution in front of each `[yolo]`: its biases set the first scores of a training."""
         for index in self._outputs:
             layer = self.layers[index - 1]
             assert isinstance(layer, nn.Sequential)

@@ -1,9 +1,10 @@
 """The detector's loss: which cells answer for which object, and how wrong they are.
 
-Every anchor whose shape is near an object's answers in the object's cell and in its two nearest neighbours, so one
-object teaches several cells at once. A class score is `sigmoid(objectness) * sigmoid(class)`, trained as one
-probability towards the box's overlap with the truth (varifocal loss, H. Zhang et al., 2021); boxes learn by complete
-IoU (CIoU, Z. Zheng et al., 2020). Classes a picture does not label, and regions to ignore, cost nothing.
+Every anchor whose shape is near an object's answers in the object's cell and in its two nearest neighbours,
+so one object teaches several cells at once. A class score is `sigmoid(objectness) * sigmoid(class)`,
+trained as one probability towards the box's overlap with the truth (varifocal loss, H. Zhang et al., 2021);
+boxes learn by complete IoU (CIoU, Z. Zheng et al., 2020). Classes a picture does not label, and regions to
+ignore, cost nothing.
 """
 
 import math
@@ -30,7 +31,8 @@ class Targets:
     Attributes:
         objects: M x 6 (picture, class, box).
         ignored: K x 6 (picture, class, box): regions where a missing or found object costs nothing.
-        negatives: N x C, weight of "there is no such object here": 0 where the picture does not label the class.
+        negatives: N x C, weight of "there is no such object here": 0 where the picture does not label the
+            class.
     """
 
     objects: Tensor

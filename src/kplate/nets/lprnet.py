@@ -88,17 +88,21 @@ class LocalisationNet(nn.Module):
     def __init__(self, input_size: tuple[int, int]) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            ConvUnit(3, 16, 3, 2), ConvUnit(16, 32, 3, 2), ConvUnit(32, 48, 3, 2), ConvUnit(48, 48, 3)
+            ConvUnit(3, 16, 3, 2),
+            ConvUnit(16, 32, 3, 2),
+            ConvUnit(32, 64, 3, 2),
+            ConvUnit(64, 64, 3, 2),
+            ConvUnit(64, 64, 3),
         )
         cells = (input_size[0] // 16) * (input_size[1] // 16)
-        self.hidden = nn.Linear(48 * cells, 96)
+        self.hidden = nn.Linear(64 * cells, 96)
         self.corners = nn.Linear(96, 8)
         nn.init.zeros_(self.corners.weight)
         self.corners.bias = nn.Parameter(torch.tensor(self.START))
 
     def forward(self, image: Tensor) -> Tensor:
         """Map (N, 3, H, W) to (N, 8) corners as shares of the crop."""
-        features = self.features(F.avg_pool2d(image, 2)).flatten(1)
+        features = self.features(image * 2 - 1).flatten(1)
         corners: Tensor = self.corners(F.relu(self.hidden(features)))
         return corners
 

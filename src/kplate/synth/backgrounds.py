@@ -45,7 +45,7 @@ class Place:
     light: float
 
     def middle(self, bay: int) -> float:
-        """x of a bay's middle."""
+        """Place of the middle of a bay, across."""
         return self.left + (bay + 0.5) * BAY_WIDTH
 
 

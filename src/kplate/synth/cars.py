@@ -7,64 +7,14 @@ from typing import Final
 import numpy as np
 
 from kplate.images import Image
+from kplate.synth.car_shapes import Shape
 from kplate.synth.painter import Camera, Colour, Points, blend, colour, fill, line, shade, smooth
 
-#: BGR of paint and its share on Korean roads: white, black, greys, silver, then colours.
-PAINTS: Final = (
-    ((232, 234, 236), 0.32),
-    ((34, 32, 32), 0.18),
-    ((96, 92, 90), 0.16),
-    ((176, 174, 172), 0.14),
-    ((140, 82, 40), 0.07),
-    ((40, 36, 150), 0.05),
-    ((90, 70, 30), 0.03),
-    ((60, 78, 96), 0.03),
-    ((40, 150, 220), 0.02),
-)
 See = Callable[[Sequence[tuple[float, float, float]] | Points], Points]
 
 GLASS: Final = np.array((46.0, 42.0, 38.0))
 RUBBER: Final = np.array((26.0, 25.0, 25.0))
 CHROME: Final = np.array((205.0, 204.0, 202.0))
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A car's measures in metres: its silhouette, and how far back its window begins and its roof.
-
-    Attributes:
-        width: Over the body.
-        length: Bumper to bumper.
-        nose: Height of the bonnet's (or boot's) edge.
-        belt: Height of the lower edge of the windows.
-        roof: Height of the roof.
-        screen: Distance from the bumper to the window's lower edge.
-        crown: Distance from the bumper to the window's upper edge.
-        ground: Height of the body above the ground.
-    """
-
-    width: float
-    length: float
-    nose: float
-    belt: float
-    roof: float
-    screen: float
-    crown: float
-    ground: float
-
-
-FRONTS: Final = {
-    "saloon": Shape(1.84, 4.8, 0.74, 0.95, 1.45, 1.25, 2.0, 0.2),
-    "compact": Shape(1.62, 3.6, 0.82, 1.0, 1.50, 0.75, 1.35, 0.2),
-    "suv": Shape(1.88, 4.6, 0.98, 1.14, 1.68, 1.15, 1.75, 0.26),
-    "van": Shape(1.92, 5.0, 0.98, 1.16, 1.95, 0.55, 1.15, 0.24),
-}
-REARS: Final = {
-    "saloon": Shape(1.84, 4.8, 1.02, 1.06, 1.45, 0.5, 1.15, 0.24),
-    "compact": Shape(1.62, 3.6, 0.98, 1.02, 1.50, 0.08, 0.35, 0.24),
-    "suv": Shape(1.88, 4.6, 1.06, 1.1, 1.68, 0.08, 0.4, 0.28),
-    "van": Shape(1.92, 5.0, 1.1, 1.14, 1.95, 0.06, 0.2, 0.28),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +44,7 @@ class Car:
     light: float = 1.0
 
     def world(self, points: Points) -> Points:
-        """Points of the world from points of the car (x to the right, y up, z from the near bumper backwards)."""
+        """Points of the world from points of the car (x right, y up, z from the near bumper backwards)."""
         c, s = np.cos(self.yaw), np.sin(self.yaw)
         x, y, z = np.asarray(points, np.float64).T
         return np.column_stack((self.x + x * c + z * s, y, self.z - x * s + z * c))
@@ -117,7 +67,7 @@ class Car:
         return np.array((*ends, (low, s.belt + 0.02, s.screen), (-low, s.belt + 0.02, s.screen)))
 
     def on_glass(self, u: float, v: float, size: float) -> Points:
-        """Corners of a square of `size` metres on the windscreen, at (u, v) in 0..1 from its top left, 4 x 3."""
+        """Corners (4 x 3) of a square of `size` metres on the windscreen, (u, v) from its top left."""
         tl, tr, br, bl = self.glass_corners()
         centre = (tl * (1 - u) + tr * u) * (1 - v) + (bl * (1 - u) + br * u) * v
         right = np.array((1.0, 0, 0))
@@ -163,8 +113,12 @@ def _shadow(image: Image, see: See, car: Car) -> None:
 def _wheels(image: Image, see: See, car: Car) -> Points:
     s = car.shape
     under = see(
-        [(-s.width * 0.46, 0.16, 0.15), (s.width * 0.46, 0.16, 0.15), (s.width * 0.46, s.ground + 0.2, 0.1)]
-        + [(-s.width * 0.46, s.ground + 0.2, 0.1)]
+        [
+            (-s.width * 0.46, 0.16, 0.15),
+            (s.width * 0.46, 0.16, 0.15),
+            (s.width * 0.46, s.ground + 0.2, 0.1),
+            (-s.width * 0.46, s.ground + 0.2, 0.1),
+        ]
     )
     fill(image, under, (16, 16, 16))
     low = []
@@ -187,8 +141,10 @@ def _side(image: Image, see: See, car: Car, side: float) -> list[Points]:
             (x, s.nose * 0.72, 0.02),
             (x * 0.95, s.nose, 0.12),
             (x * 0.95, s.belt, s.screen),
+            (x * 0.95, s.belt + 0.03, length * 0.85),
+            (x * 0.95, tail, length),
+            (x, s.ground, length),
         )
-        + ((x * 0.95, s.belt + 0.03, length * 0.85), (x * 0.95, tail, length), (x, s.ground, length))
     )
     outline = see(body)
     shade(image, outline, colour(car.paint, 0.92 * car.light), colour(car.paint, 0.5 * car.light))
@@ -220,8 +176,10 @@ def _cabin(image: Image, see: See, car: Car, eye: float) -> list[Points]:
             (-low, s.belt - 0.02, s.screen),
             (-top, s.roof - 0.03, s.crown),
             (-top * 0.7, s.roof + 0.02, s.crown),
+            (top * 0.7, s.roof + 0.02, s.crown),
+            (top, s.roof - 0.03, s.crown),
+            (low, s.belt - 0.02, s.screen),
         ]
-        + [(top * 0.7, s.roof + 0.02, s.crown), (top, s.roof - 0.03, s.crown), (low, s.belt - 0.02, s.screen)]
     )
     if eye > s.roof:
         roof = see([(-top, s.roof, s.crown), (top, s.roof, s.crown), (top, s.roof, 3.4), (-top, s.roof, 3.4)])
@@ -229,10 +187,32 @@ def _cabin(image: Image, see: See, car: Car, eye: float) -> list[Points]:
     fill(image, frame, colour(car.paint, 0.7 * light))
     glass = smooth(see(car.glass_corners()), 1)
     shade(image, glass, GLASS * (0.9 + 1.6 * car.style[1]) * light, GLASS * 0.75 * light)
-    tl, tr, br, bl = see(car.glass_corners())
+    _interior(image, see(car.glass_corners()), car)
+    outlines = [frame]
+    if not car.rear:
+        for side in (-1, 1):
+            x = side * s.width * 0.5
+            mirror = smooth(
+                see(
+                    [
+                        (x, s.belt, s.screen + 0.2),
+                        (x * 1.16, s.belt + 0.02, s.screen + 0.2),
+                        (x * 1.16, s.belt + 0.15, s.screen + 0.2),
+                        (x, s.belt + 0.13, s.screen + 0.2),
+                    ]
+                )
+            )
+            fill(image, mirror, colour(car.paint, 0.75 * light))
+            outlines.append(mirror)
+    return outlines
+
+
+def _interior(image: Image, glass: Points, car: Car) -> None:
+    """What is seen through the window and on it: head rests, dashboard, a reflection, wipers."""
+    tl, tr, br, bl = glass
     for u in (0.28, 0.72):  # head rests
         seat = tl + (tr - tl) * u + (bl - tl) * 0.55
-        size = np.linalg.norm(tr - tl) * 0.07
+        size = float(np.linalg.norm(tr - tl)) * 0.07
         rest = seat + np.array(((-1, 1.6), (-1, -0.6), (-0.6, -1), (0.6, -1), (1, -0.6), (1, 1.6))) * size
         blend(image, rest, (18, 18, 18), 0.55, blur=size / 8)
     dash = np.array((bl + (tl - bl) * 0.14, br + (tr - br) * 0.14, br, bl))
@@ -240,9 +220,9 @@ def _cabin(image: Image, see: See, car: Car, eye: float) -> list[Points]:
     streak = np.array(
         (tl + (tr - tl) * 0.55, tl + (tr - tl) * 0.75, bl + (br - bl) * 0.5, bl + (br - bl) * 0.2)
     )
-    blend(image, streak, (235, 235, 230), 0.10 * light, blur=np.linalg.norm(tr - tl) / 60)
+    blend(image, streak, (235, 235, 230), 0.10 * car.light, blur=float(np.linalg.norm(tr - tl)) / 60)
     if not car.rear:
-        width = np.linalg.norm(br - bl) / 110
+        width = float(np.linalg.norm(br - bl)) / 110
         line(
             image,
             np.array((bl + (br - bl) * 0.08, bl + (br - bl) * 0.5 + (tl - bl) * 0.06)),
@@ -255,19 +235,6 @@ def _cabin(image: Image, see: See, car: Car, eye: float) -> list[Points]:
             (12, 12, 12),
             width,
         )
-    outlines = [frame]
-    if not car.rear:
-        for side in (-1, 1):
-            x = side * s.width * 0.5
-            mirror = smooth(
-                see(
-                    [(x, s.belt, s.screen + 0.2), (x * 1.16, s.belt + 0.02, s.screen + 0.2)]
-                    + [(x * 1.16, s.belt + 0.15, s.screen + 0.2), (x, s.belt + 0.13, s.screen + 0.2)]
-                )
-            )
-            fill(image, mirror, colour(car.paint, 0.75 * light))
-            outlines.append(mirror)
-    return outlines
 
 
 def _bonnet(image: Image, see: See, car: Car) -> Points:
@@ -280,8 +247,10 @@ def _bonnet(image: Image, see: See, car: Car) -> Points:
             (-near * 0.5, s.nose + bow, 0),
             (near * 0.5, s.nose + bow, 0),
             (near, s.nose, 0.04),
+            (far, s.belt, s.screen),
+            (0, s.belt + 0.03, s.screen),
+            (-far, s.belt, s.screen),
         ]
-        + [(far, s.belt, s.screen), (0, s.belt + 0.03, s.screen), (-far, s.belt, s.screen)]
     )
     shade(image, outline, colour(car.paint, 1.12 * light + 0.05), colour(car.paint, 0.92 * light))
     if not car.rear:
@@ -299,13 +268,17 @@ def _face(image: Image, see: See, car: Car) -> Points:
     outline = smooth(
         see(
             [
-                (-half * 0.90, low, 0.03),
+                (-half * 0.9, low, 0.03),
                 (-half, low + 0.15, 0.05),
                 (-half, s.nose - 0.15, 0.08),
                 (-half * 0.93, s.nose, 0.05),
+                (-half * 0.5, s.nose + 0.05, 0),
+                (half * 0.5, s.nose + 0.05, 0),
+                (half * 0.93, s.nose, 0.05),
+                (half, s.nose - 0.15, 0.08),
+                (half, low + 0.15, 0.05),
+                (half * 0.9, low, 0.03),
             ]
-            + [(-half * 0.5, s.nose + 0.05, 0), (half * 0.5, s.nose + 0.05, 0), (half * 0.93, s.nose, 0.05)]
-            + [(half, s.nose - 0.15, 0.08), (half, low + 0.15, 0.05), (half * 0.90, low, 0.03)]
         ),
         2,
     )
@@ -348,8 +321,12 @@ def _front(image: Image, see: See, car: Car) -> None:
         inner, outer = side * max(wide + 0.04, half * 0.5), side * half * 0.95
         lamp = smooth(
             see(
-                [(inner, top - 0.12, -0.04), (inner, top - 0.02, -0.04), (outer, top + 0.02, 0.03)]
-                + [(outer, top - 0.1 - 0.06 * style[6], 0.03)]
+                [
+                    (inner, top - 0.12, -0.04),
+                    (inner, top - 0.02, -0.04),
+                    (outer, top + 0.02, 0.03),
+                    (outer, top - 0.1 - 0.06 * style[6], 0.03),
+                ]
             ),
             1,
         )

@@ -52,7 +52,7 @@ def quad_box(quad: Quad) -> tuple[float, float, float, float]:
 def grow(quad: Quad, share: float) -> Quad:
     """Moves the corners away from their middle by a share of their distance."""
     middle = quad.mean(axis=0)
-    return (middle + (quad - middle) * (1 + share)).astype(np.float32)
+    return np.asarray(middle + (quad - middle) * (1 + share), np.float32)
 
 
 def warp(drawing: Image, mask: Mask, quad: Quad, shape: tuple[int, ...], margin: int = 2) -> Layer | None:
@@ -88,7 +88,7 @@ def warp(drawing: Image, mask: Mask, quad: Quad, shape: tuple[int, ...], margin:
         bgra[..., :3].copy(), matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     alpha = cv2.warpPerspective(bgra[..., 3].copy(), matrix, size, flags=cv2.INTER_LINEAR)
-    return Layer(colour.astype(np.float32), alpha.astype(np.float32)[..., None] / 255, left, top)
+    return Layer(colour.astype(np.float32), np.asarray(alpha[..., None] / 255, np.float32), left, top)
 
 
 def lay(
@@ -150,7 +150,8 @@ def light_of(picture: Image, quad: Quad) -> tuple[Field, Field]:
         quad: Corners of the surface.
 
     Returns:
-        BGR factors 0..1 of a white surface there (3), and a field 16 x 16 of brightness relative to its middle.
+        BGR factors 0..1 of a white surface there (3), and a field 16 x 16 of brightness relative to its
+        middle.
     """
     source = quad.astype(np.float32)
     target = np.array(((0, 0), (32, 0), (32, 16), (0, 16)), np.float32)
@@ -175,4 +176,4 @@ def relight(drawing: Image, light: Field, field: Field) -> Image:
     """A drawing in the light that :func:`light_of` found."""
     size = (drawing.shape[1], drawing.shape[0])
     shade = cv2.resize(field, size, interpolation=cv2.INTER_LINEAR)[..., None]
-    return np.clip(drawing * light * shade, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(drawing * light * shade, 0, 255), np.uint8)

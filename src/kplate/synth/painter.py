@@ -12,6 +12,7 @@ from kplate.images import Image
 
 Points = NDArray[np.float64]
 Colour = NDArray[np.float64]
+Tone = Sequence[float] | Colour
 
 _SHIFT: Final = 4  # sub-pixel bits of OpenCV's drawing functions
 _FAR: Final = 60_000  # px; OpenCV's drawing functions take no larger coordinates
@@ -74,7 +75,7 @@ class Camera:
         return float(self.height / 2 - self.focal * np.tan(self.pitch))
 
 
-def colour(values: Sequence[float] | Colour, factor: float = 1.0) -> tuple[float, float, float]:
+def colour(values: Tone, factor: float = 1.0) -> tuple[float, float, float]:
     """A BGR colour times a factor, within 0..255."""
     b, g, r = np.clip(np.asarray(values, np.float64) * factor, 0, 255).tolist()
     return b, g, r
@@ -89,7 +90,7 @@ def smooth(points: Points, rounds: int = 2) -> Points:
     return points
 
 
-def fill(image: Image, points: Points, tone: Sequence[float]) -> None:
+def fill(image: Image, points: Points, tone: Tone) -> None:
     """Fills a polygon (N x 2 px) with one colour, in place."""
     if len(points) < 3:
         return
@@ -97,7 +98,7 @@ def fill(image: Image, points: Points, tone: Sequence[float]) -> None:
     cv2.fillPoly(image, [fixed], colour(tone), cv2.LINE_AA, _SHIFT)
 
 
-def line(image: Image, points: Points, tone: Sequence[float], width: float, *, closed: bool = False) -> None:
+def line(image: Image, points: Points, tone: Tone, width: float, *, closed: bool = False) -> None:
     """Draws a line through points (N x 2 px), in place."""
     if len(points) < 2:
         return
@@ -118,7 +119,7 @@ def _window(image: Image, points: Points, margin: int) -> tuple[slice, slice] | 
 def blend(
     image: Image,
     points: Points,
-    tone: Sequence[float],
+    tone: Tone,
     strength: float,
     *,
     blur: float = 0.0,
@@ -146,7 +147,7 @@ def blend(
     part[:] = (part + (np.asarray(colour(tone), np.float32) - part) * alpha).astype(np.uint8)
 
 
-def shade(image: Image, points: Points, upper: Sequence[float], lower: Sequence[float]) -> None:
+def shade(image: Image, points: Points, upper: Tone, lower: Tone) -> None:
     """Fills a polygon (N x 2 px) with a vertical run of colours, in place."""
     window = _window(image, points, 1)
     if window is None:

@@ -1,7 +1,8 @@
 """Draws Korean disabled-parking permits, and the other things that stick to windscreens.
 
-The permit since 2017 is a disc styled as a wheelchair user: yellow where the holder drives, white where a guardian
-does, orange for veterans; the one before was a yellow rectangle. Proportions were taken from photographs.
+The permit since 2017 is a disc styled as a wheelchair user: yellow where the holder drives, white where a
+guardian does, orange for veterans; the one before was a yellow rectangle. Proportions were taken from
+photographs.
 """
 
 from collections.abc import Callable, Sequence
@@ -79,14 +80,14 @@ class _Board:
         cv2.circle(self.image, centre, self._fix(radius), colour, -1, cv2.LINE_AA, _FINE)
 
     def polygon(self, points: Sequence[tuple[float, float]], colour: Colour) -> None:
-        corners = np.array([[(self._fix(x), self._fix(y)) for x, y in points]], np.int32)
+        corners = [np.array([(self._fix(x), self._fix(y)) for x, y in points], np.int32)]
         cv2.fillPoly(self.image, corners, colour, cv2.LINE_AA, _FINE)
 
     def box(self, x1: float, y1: float, x2: float, y2: float, colour: Colour) -> None:
         self.polygon(((x1, y1), (x2, y1), (x2, y2), (x1, y2)), colour)
 
     def stroke(self, points: Sequence[tuple[float, float]], width: float, colour: Colour) -> None:
-        line = np.array([[(self._fix(x), self._fix(y)) for x, y in points]], np.int32)
+        line = [np.array([(self._fix(x), self._fix(y)) for x, y in points], np.int32)]
         cv2.polylines(self.image, line, False, colour, max(1, round(width * self.size)), cv2.LINE_AA, _FINE)
 
     def done(self, style: PermitStyle | None) -> PermitImage:
@@ -275,8 +276,8 @@ def _curved_text(
         _syllable(board, rng, (x, y), 0.062, colour)
 
 
-#: The strokes of the digits 0 to 9 on seven segments: top, upper left, upper right, middle, lower left, lower right,
-#: bottom.
+#: The strokes of the digits 0 to 9 on seven segments: top, upper left, upper right, middle, lower left,
+#: lower right, bottom.
 _SEGMENTS: Final = (
     *("1110111", "0010010", "1011101", "1011011", "0111010"),
     *("1101011", "1101111", "1110010", "1111111", "1111011"),

@@ -1,4 +1,4 @@
-"""Whole pictures drawn from nothing: car parks with cars, plates and permits, and the labels of all of them."""
+"""Whole pictures drawn from nothing: car parks with cars, plates and permits, and all their labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,8 @@ from kplate.plates.layouts import LAYOUTS
 from kplate.results import Box
 from kplate.synth import compositing as comp
 from kplate.synth.backgrounds import BAY_WIDTH, Place, draw_place
-from kplate.synth.cars import FRONTS, PAINTS, REARS, Car, draw_car
+from kplate.synth.car_shapes import FRONTS, PAINTS, REARS
+from kplate.synth.cars import Car, draw_car
 from kplate.synth.painter import Camera
 from kplate.synth.permits import PermitStyle, draw_other_sticker, draw_permit
 from kplate.synth.plates import sample_plate
@@ -25,7 +26,8 @@ Quad = NDArray[np.float32]
 #: Plates whose drawing makes no sense on a car.
 _NOT_ON_CARS: Final = frozenset({Kind.MOTORCYCLE_OLD, Kind.CONSTRUCTION_OLD, Kind.CONSTRUCTION})
 PERMIT_DIAMETER: Final = 0.13  # m
-#: Shares of a car, and of a plate or permit, that must be in the picture and not behind another car to be labelled.
+#: Shares of a car, and of a plate or permit, that must be in the picture and not behind another car to be
+#: labelled.
 _CAR_SHOWN: Final = 0.35
 _SMALL_SHOWN: Final = 0.95
 
@@ -275,10 +277,9 @@ def _guest(rng: np.random.Generator, place: Place, bay: int) -> Guest:
 def _finish(image: Image, rng: np.random.Generator) -> Image:
     """What a lens and a sensor add: uneven light, softness, grain."""
     height, width = image.shape[:2]
-    field = cv2.resize(
-        rng.uniform(0.82, 1.12, (3, 4)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
-    )
-    result = np.clip(image * field[..., None], 0, 255).astype(np.uint8)
+    coarse = rng.uniform(0.82, 1.12, (3, 4)).astype(np.float32)
+    field = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    result: Image = np.clip(image * field[..., None], 0, 255).astype(np.uint8)
     if rng.random() < 0.5:
         result = np.asarray(cv2.GaussianBlur(result, (0, 0), float(rng.uniform(0.4, 1.0))), np.uint8)
     if rng.random() < 0.6:

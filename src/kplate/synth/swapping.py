@@ -1,7 +1,7 @@
 """Turns photographs of cars from elsewhere into pictures with Korean plates and permits.
 
-A rendered plate is laid over the real one by its four corners, in the light, blur and grain of the place; permits and
-other stickers are laid on the windscreens of labelled vehicles, behind glass.
+A rendered plate is laid over the real one by its four corners, in the light, blur and grain of the place;
+permits and other stickers are laid on the windscreens of labelled vehicles, behind glass.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,11 @@ Box = tuple[float, float, float, float]
 
 #: Plates wider than this many times their height are of the long kind; 520/110 = 4.7, 335/155 = 2.2.
 _LONG_FROM = 3.0
-#: Where a windscreen's lower edge lies in a car's box, as shares of the box's height, for most cars and views.
+#: Where a windscreen's lower edge lies in a car's box, as shares of the box's height, for most cars and
+#: views.
 _WINDSCREEN = (0.22, 0.5)
-#: Diameter of a permit as a share of the box's width: 0.13 m on a car seen 1.8 m to 3.5 m wide, and nearer views.
+#: Diameter of a permit as a share of the box's width: 0.13 m on a car seen 1.8 m to 3.5 m wide, and nearer
+#: views.
 _PERMIT_SHARE = (0.035, 0.11)
 _SMALLEST_PERMIT = 6.0
 #: Plates narrower than this are left as they are: a new one would look the same.
@@ -110,7 +112,7 @@ def erase(image: Image, corners: Quad) -> None:
     if min(part.shape[:2]) < 4:
         return
     mask = np.zeros(part.shape[:2], np.uint8)
-    shape = np.round(comp.grow(corners, 0.1) - np.array((x1, y1), np.float32)).astype(np.int32)
+    shape = np.round(comp.grow(corners, 0.22) - np.array((x1, y1), np.float32)).astype(np.int32)
     cv2.fillConvexPoly(mask, shape, (255,))
     part[:] = cv2.inpaint(part, mask, 2, cv2.INPAINT_TELEA)
 
@@ -180,6 +182,103 @@ def add_stickers(photograph: Photograph, rng: np.random.Generator, share: float 
             if box is not None and permit:
                 permits.append(box)
     return Photograph(image, photograph.plates, photograph.vehicles, tuple(permits))
+
+
+#: Words of badges and watermarks: none is a plate.
+_WORDS = (
+    "AUTO",
+    "HUB",
+    "KIA",
+    "HYUNDAI",
+    "CAR",
+    "SALE",
+    "GENESIS",
+    "NO.1",
+    "EV6",
+    "TAXI",
+    "2.0",
+    "1588-0000",
+    "BUS 407",
+)
+_EMBLEM_SHARE = (0.05, 0.11)
+
+
+def add_distractors(photograph: Photograph, rng: np.random.Generator) -> Photograph:
+    """Lays what detectors take for plates and permits: badges on cars, watermarks and signs.
+
+    Args:
+        photograph: The picture; it is not changed.
+        rng: Source of randomness.
+    """
+    image = photograph.image.copy()
+    height, width = image.shape[:2]
+    taken = [plate.box for plate in photograph.plates] + list(photograph.permits)
+    for x1, y1, x2, y2 in photograph.vehicles:
+        if x2 - x1 < 100 or rng.random() < 0.6:
+            continue
+        size = (x2 - x1) * float(np.exp(rng.uniform(*np.log(_EMBLEM_SHARE))))
+        centre = (x1 + (x2 - x1) * rng.uniform(0.3, 0.7), y1 + (y2 - y1) * rng.uniform(0.4, 0.62))
+        _lay_board(image, _badge(rng), centre, (size, size * rng.uniform(0.45, 1.0)), taken, 1.0)
+    for _ in range(int(rng.integers(0, 3))):
+        board = _lettering(rng)
+        share = float(rng.uniform(0.1, 0.35))
+        size = width * share
+        centre = (rng.uniform(size / 2, width - size / 2), height * float(rng.choice((0.08, 0.92))))
+        shape = (size, size * board.shape[0] / board.shape[1])
+        _lay_board(image, board, centre, shape, taken, float(rng.uniform(0.6, 1.0)))
+    return Photograph(image, photograph.plates, photograph.vehicles, photograph.permits)
+
+
+def _lay_board(
+    image: Image,
+    board: NDArray[np.uint8],
+    centre: tuple[float, float],
+    size: tuple[float, float],
+    taken: Sequence[Box],
+    strength: float,
+) -> None:
+    """Lays a BGRA drawing upright over the picture, unless it would cover a label."""
+    (x, y), (w, h) = centre, size
+    box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+    if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+        return
+    quad = np.array(((box[0], box[1]), (box[2], box[1]), (box[2], box[3]), (box[0], box[3])), np.float32)
+    layer = comp.warp(board[..., :3].copy(), board[..., 3].copy(), quad, image.shape)
+    if layer is not None:
+        comp.lay(image, comp.Layer(layer.colour, layer.alpha * strength, layer.left, layer.top), blur=0.4)
+
+
+def _badge(rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A maker's badge: an oval or a disc with letters or bars, BGRA."""
+    board = np.zeros((128, 128, 4), np.uint8)
+    chrome, ground = int(rng.integers(150, 250)), rng.integers(10, 120, 3)
+    fill = tuple(int(v) for v in (ground if rng.random() < 0.5 else np.full(3, int(ground[0]))))
+    cv2.ellipse(board, (64, 64), (62, 62), 0, 0, 360, (chrome, chrome, chrome, 255), -1, cv2.LINE_AA)
+    if rng.random() < 0.8:
+        cv2.ellipse(board, (64, 64), (53, 53), 0, 0, 360, (*fill, 255), -1, cv2.LINE_AA)
+    ink = (chrome, chrome, chrome, 255) if rng.random() < 0.7 else (20, 20, 160, 255)
+    if rng.random() < 0.5:
+        word = str(rng.choice(_WORDS))[:3]
+        cv2.putText(board, word, (14, 82), cv2.FONT_HERSHEY_DUPLEX, 1.5, ink, 5, cv2.LINE_AA)
+    else:
+        points = rng.integers(24, 104, (4, 2)).reshape(1, -1, 2)
+        cv2.polylines(board, [points.astype(np.int32)], bool(rng.random() < 0.5), ink, 10, cv2.LINE_AA)
+    return board
+
+
+def _lettering(rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A word or a number, with or without a ground of its own, BGRA."""
+    words = [str(rng.choice(_WORDS)) for _ in range(int(rng.integers(1, 3)))]
+    text = " ".join(words) if rng.random() < 0.7 else "".join(str(d) for d in rng.integers(0, 10, 8))
+    face = int(rng.choice((cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SIMPLEX)))
+    (width, height), _ = cv2.getTextSize(text, face, 2.0, 5)
+    board = np.zeros((height + 40, width + 40, 4), np.uint8)
+    ground = tuple(int(v) for v in rng.integers(0, 256, 3))
+    ink = tuple(int(v) for v in rng.integers(0, 256, 3))
+    if rng.random() < 0.5:
+        board[:] = (*ground, 255)
+    cv2.putText(board, text, (20, height + 18), face, 2.0, (*ink, 255), 5, cv2.LINE_AA)
+    return board
 
 
 def lay_sticker(

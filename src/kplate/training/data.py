@@ -1,8 +1,9 @@
 """Labelled pictures for the detector, from JSON Lines folders.
 
-A folder holds `labels.jsonl`, one picture a line, in any of the forms kplate's training folders have: `plates` and
-`vehicles` lists (with `score` where a model made the box), or `objects` with class names. What a folder does not label
-is recorded as such, so that a visible but unlabelled plate is never taught to be "nothing".
+A folder holds `labels.jsonl`, one picture a line, in any of the forms kplate's training folders have:
+`plates` and `vehicles` lists (with `score` where a model made the box), or `objects` with class names. What
+a folder does not label is recorded as such, so that a visible but unlabelled plate is never taught to be
+"nothing".
 """
 
 import json
@@ -69,7 +70,8 @@ class Source:
     split: str | None = "train"
 
 
-# Openly licensed folders (CC BY, MIT). Vehicles are not all labelled in the last two: a found one costs little.
+# Openly licensed folders (CC BY, MIT). Vehicles are not all labelled in the last two: a found one costs
+# little.
 SOURCES = (
     Source("openimages_plates", 0.50, (1.0, 1.0, 1.0)),
     Source("vehicles_openimages", 0.14, (0.3, 0.0, 1.0)),
@@ -99,8 +101,7 @@ def _labels(row: dict[str, Any]) -> tuple[Array, Array]:
             objects.append((CLASS_NAMES[name], thing["box"]))
         elif name in IGNORED_CLASSES:
             ignored.append((IGNORED_CLASSES[name], thing["box"]))
-    for thing in row.get("ignored", []):
-        ignored.append((CLASS_NAMES[str(thing["class"]).lower()], thing["box"]))
+    ignored += [(CLASS_NAMES[str(thing["class"]).lower()], thing["box"]) for thing in row.get("ignored", [])]
     return _rows(objects), _rows(ignored)
 
 

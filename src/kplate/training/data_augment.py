@@ -18,13 +18,13 @@ Image = NDArray[np.uint8]
 MIN_VISIBLE = 0.45  # share of an object that must stay in the frame for it to be taught
 MIN_SIDE = {0: 8.0, 1: 6.0, 2: 6.0}  # px; smaller objects of each class are ignored
 FLIP = 0.5
-MOSAIC = 0.15
+MOSAIC = 0.2
 FOCUS = 0.35  # how often the view is laid around an object
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one step trains on: pictures N x H x W x 3 uint8 BGR, and labels as `nets.losses.Targets` has them."""
+    """What one step trains on: pictures N x H x W x 3 uint8 BGR, labels as `nets.losses.Targets` has them."""
 
     pictures: Image
     objects: Array
@@ -84,7 +84,7 @@ class Sampler:
         return np.concatenate(found_all), np.concatenate(unsure_all), lowest
 
     def _place(self, canvas: Image) -> tuple[Array, Array, Array]:
-        """Fills the canvas with a view of a random picture; gives objects, ignored regions and negative weights."""
+        """Fills the canvas with a view of a random picture; gives objects, ignored regions, weights."""
         pool = self.pools[self.rng.choice(len(self.pools), p=self.shares)]
         picture, record, scale = pool.get(int(self.rng.integers(len(pool.records))))
         matrix, picture = self._view(picture, record, scale, canvas.shape[0], canvas.shape[1])
@@ -111,7 +111,7 @@ class Sampler:
         rng = self.rng
         rows, columns = picture.shape[:2]
         fit = min(width / columns, height / rows)
-        zoom = float(fit * np.exp(rng.triangular(np.log(0.45), np.log(1.05), np.log(2.6))))
+        zoom = float(fit * np.exp(rng.triangular(np.log(0.4), np.log(1.0), np.log(2.6))))
         centre = np.array([columns / 2, rows / 2])
         if record.objects.shape[0] and rng.random() < FOCUS:
             plates = record.objects[record.objects[:, 0] == PLATE]
@@ -172,7 +172,7 @@ def move(
 
 
 def recolour(image: Image, rng: np.random.Generator) -> None:
-    """Changes exposure, contrast, gamma, colour cast and saturation in place; sometimes to grey, infra-red or night."""
+    """Changes exposure, gamma, colour cast and saturation in place; sometimes to grey, infra-red or night."""
     kind = rng.random()
     levels = np.arange(256, dtype=np.float32) / 255
     night = kind < 0.08

@@ -1,7 +1,7 @@
 """Makes a folder of training pictures with Korean plates and permits out of labelled photographs.
 
-`python -m kplate.training.data_swapped --data DIR --out DIR --count 2000` writes JPEG pictures and `labels.jsonl`.
-Compositing is done once, ahead of the training, so that the core that trains only trains.
+`python -m kplate.training.data_swapped --data DIR --out DIR --count 2000` writes JPEG pictures and
+`labels.jsonl`. Compositing is done once, ahead of the training, so that the core that trains only trains.
 """
 
 import argparse
@@ -18,7 +18,14 @@ from kplate.errors import DataError
 from kplate.images import Image
 from kplate.synth import compositing as comp
 from kplate.synth.scenes import procedural_scene
-from kplate.synth.swapping import Box, Photograph, PlateTruth, add_stickers, swap_plates
+from kplate.synth.swapping import (
+    Box,
+    Photograph,
+    PlateTruth,
+    add_distractors,
+    add_stickers,
+    swap_plates,
+)
 from kplate.training.data import CLASSES, SURE_VEHICLE
 
 #: Photographs whose plates have corners, and vehicles for permits. Only their training split is used.
@@ -175,13 +182,13 @@ class Maker:
         if self.others and rng.random() < 0.12:  # only a permit is new here; plates are not labelled
             name, row = self.others[int(rng.integers(len(self.others)))]
             photograph, unsure = _row_photograph(self.root / name, row)
-            done = add_stickers(photograph, rng, 0.9)
+            done = add_distractors(add_stickers(photograph, rng, 0.9), rng)
             return done.image, label_of(done, unsure, file, negatives=[0.3, 0.0, 1.0])
         row = self.rows[int(rng.integers(len(self.rows)))]
         photograph, unsure = _row_photograph(self.root / FOLDER, row)
         if rng.random() < CLOSE_UP:
             photograph, unsure = _cut(photograph, unsure, rng)
-        done = add_stickers(swap_plates(photograph, rng), rng, 0.45)
+        done = add_distractors(add_stickers(swap_plates(photograph, rng), rng, 0.45), rng)
         return done.image, label_of(done, unsure, file)
 
 

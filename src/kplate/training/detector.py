@@ -1,8 +1,8 @@
 """Trains the detector within a time budget.
 
-`python -m kplate.training.detector --data DIR --out DIR --minutes 60` trains, logs `log.csv` and `log.png`, and
-writes `last.pt` every few minutes; `--resume` goes on from it. The schedule follows the clock: a warm-up, then a
-cosine down to the end of the budget.
+`python -m kplate.training.detector --data DIR --out DIR --minutes 60` trains, logs `log.csv` and `log.png`,
+and writes `last.pt` every few minutes; `--resume` goes on from it. The schedule follows the clock: a
+warm-up, then a cosine down to the end of the budget.
 """
 
 import argparse
@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from kplate.errors import DataError
 from kplate.nets.darknet import NANO_CFG, Darknet
 from kplate.nets.losses import DetectionLoss, Targets
+from kplate.training.curves import Curves
 from kplate.training.data import CLASSES, open_pools
 from kplate.training.data_augment import Batch, Sampler
-from kplate.training.log import TrainingLog
 
 CLASS_WEIGHTS = (1.0, 2.0, 2.0)  # a plate has fewer cells than a car
 SIZES = ((384, 384), (320, 416), (288, 480), (416, 320), (448, 448), (352, 352), (256, 448), (416, 416))
@@ -205,30 +205,59 @@ class Training:
         """Trains until the budget is spent; gives the last logged means."""
         settings = self.settings
         rng = np.random.default_rng((settings.seed, self.step))
-        extra = [
-            (Path(name), float(share)) for name, _, share in (text.partition("=") for text in settings.extra)
-        ]
+        named = (text.partition("=") for text in settings.extra)
+        extra = [(Path(name), float(share or 0.1)) for name, _, share in named]
         sampler = Sampler(open_pools(settings.data, lambda: iter(extra)), rng)
-        log = TrainingLog(settings.out, resume=self.step > 0)
+        curves, recent = Curves(settings.out / "log"), Means()
         start, before, saved = time.monotonic(), self.minutes, time.monotonic()
-        first = self.step
-        row: dict[str, float] = {}
-        while self.minutes < settings.minutes and not (
-            settings.steps and self.step - first >= settings.steps
-        ):
+        last = self.step + settings.steps if settings.steps else sys.maxsize
+        former = signal.signal(signal.SIGTERM, self._stop)
+        while self.minutes < settings.minutes and self.step < last and not self.stopped:
             height, width = SIZES[int(rng.integers(len(SIZES)))]
-            log.add(self.learn(sampler.batch(settings.batch, height, width)))
+            recent.add(self.learn(sampler.batch(settings.batch, height, width)))
             self.minutes = before + (time.monotonic() - start) / 60
             if self.step % 50 == 0:
-                row = log.write(self.step, self.minutes, self.optimiser.param_groups[0]["lr"], settings.batch)
+                curves.add(self.step, self.minutes, self._row(recent))
             if time.monotonic() - saved > settings.save_minutes * 60:
                 self.save()
-                log.draw()
+                curves.draw()
                 saved = time.monotonic()
-        row = log.write(self.step, self.minutes, self.optimiser.param_groups[0]["lr"], settings.batch) or row
+        signal.signal(signal.SIGTERM, former)
+        row = self._row(recent)
+        curves.add(self.step, self.minutes, row)
         self.save()
-        log.draw()
+        curves.draw()
         return row
+
+    def _row(self, recent: "Means") -> dict[str, float]:
+        rate = float(self.optimiser.param_groups[0]["lr"])
+        return {"rate": rate, "images_per_s": recent.speed * self.settings.batch, **recent.take()}
+
+
+class Means:
+    """Means of losses since they were last taken."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._count, self._since = 0, time.monotonic()
+
+    def add(self, parts: dict[str, float]) -> None:
+        """Adds one step's losses."""
+        for key, value in parts.items():
+            self._sums[key] = self._sums.get(key, 0.0) + value
+        self._count += 1
+
+    @property
+    def speed(self) -> float:
+        """Steps a second."""
+        return self._count / max(time.monotonic() - self._since, 1e-9)
+
+    def take(self) -> dict[str, float]:
+        """The means; begins anew."""
+        means = {key: value / max(self._count, 1) for key, value in self._sums.items()}
+        self._sums = dict.fromkeys(self._sums, 0.0)
+        self._count, self._since = 0, time.monotonic()
+        return means
 
 
 def load_average(checkpoint: Path, cfg: Path | str = NANO_CFG) -> tuple[Darknet, dict[str, Any]]:

@@ -1,0 +1,223 @@
+import threading
+
+import cv2
+import numpy as np
+import pytest
+
+from kplate.detector import Detector, Head, decode, letterbox, suppress
+from kplate.errors import ImageError, WeightsError
+from kplate.weights import load
+
+CLASSES = 3
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + np.exp(-x))
+
+
+def slow_decode(raw, head, classes, least):
+    """The same, one number at a time, as the papers write it."""
+    found = []
+    _, _, rows, columns = raw.shape
+    for a, (anchor_w, anchor_h) in enumerate(head.anchors):
+        for row in range(rows):
+            for column in range(columns):
+                values = raw[0, a * (5 + classes) : (a + 1) * (5 + classes), row, column]
+                x = (sigmoid(values[0]) * head.scale_x_y - (head.scale_x_y - 1) / 2 + column) * head.stride
+                y = (sigmoid(values[1]) * head.scale_x_y - (head.scale_x_y - 1) / 2 + row) * head.stride
+                if head.new_coords:
+                    w, h = anchor_w * (2 * sigmoid(values[2])) ** 2, anchor_h * (2 * sigmoid(values[3])) ** 2
+                else:
+                    w, h = anchor_w * np.exp(values[2]), anchor_h * np.exp(values[3])
+                for label in range(classes):
+                    score = sigmoid(values[4]) * sigmoid(values[5 + label])
+                    if score >= least[label]:
+                        found.append((x - w / 2, y - h / 2, x + w / 2, y + h / 2, score, label))
+    return found
+
+
+@pytest.mark.parametrize("new_coords", [True, False])
+@pytest.mark.parametrize("least", [(0.3, 0.4, 0.2), (0.0, 0.0, 0.0)])
+def test_decode_agrees_with_a_plain_implementation(new_coords, least):
+    rng = np.random.default_rng(5)
+    anchors = np.array(((10, 6), (40, 20)), np.float32)
+    head = Head("head0", 16, anchors, 2.0 if new_coords else 1.05, new_coords)
+    raw = rng.normal(0, 1.5, (1, 2 * (5 + CLASSES), 5, 7)).astype(np.float32)
+    boxes, scores, labels = decode(raw, head, CLASSES, least)
+    found = sorted(
+        zip(map(tuple, boxes), scores, labels, strict=True), key=lambda entry: (entry[2], entry[1])
+    )
+    expected = sorted(slow_decode(raw, head, CLASSES, least), key=lambda entry: (entry[5], entry[4]))
+    assert len(found) == len(expected) > 5
+    for (box, score, label), wanted in zip(found, expected, strict=True):
+        assert label == wanted[5]
+        assert score == pytest.approx(wanted[4], abs=1e-5)
+        assert box == pytest.approx(wanted[:4], rel=1e-4, abs=1e-3)
+
+
+def test_decode_survives_absurd_values():
+    head = Head("head0", 8, np.array(((10, 6),), np.float32), 1.0, False)
+    raw = np.full((1, 5 + CLASSES, 2, 2), 1e4, np.float32)
+    boxes, scores, _ = decode(raw, head, CLASSES, (0.5,) * CLASSES)
+    assert np.isfinite(boxes).all()
+    assert (scores == 1).all()
+
+
+def slow_suppress(boxes, scores, overlap):
+    kept = []
+    for n in sorted(range(len(boxes)), key=lambda i: -scores[i]):
+        for k in kept:
+            w = min(boxes[n][2], boxes[k][2]) - max(boxes[n][0], boxes[k][0])
+            h = min(boxes[n][3], boxes[k][3]) - max(boxes[n][1], boxes[k][1])
+            common = max(w, 0) * max(h, 0)
+            areas = sum((b[2] - b[0]) * (b[3] - b[1]) for b in (boxes[n], boxes[k]))
+            if common > overlap * (areas - common):
+                break
+        else:
+            kept.append(n)
+    return kept
+
+
+def test_suppression_agrees_with_a_plain_implementation():
+    rng = np.random.default_rng(6)
+    low = rng.uniform(0, 80, (120, 2))
+    boxes = np.concatenate((low, low + rng.uniform(5, 40, (120, 2))), axis=1).astype(np.float32)
+    scores = rng.random(120).astype(np.float32)
+    for overlap in (0.2, 0.45, 0.7):
+        assert suppress(boxes, scores, overlap).tolist() == slow_suppress(boxes.tolist(), scores, overlap)
+
+
+def test_a_box_inside_a_better_one_goes_only_where_asked():
+    boxes = np.array(((0, 0, 100, 40), (10, 10, 30, 30)), np.float32)
+    scores = np.array((0.9, 0.8), np.float32)
+    assert suppress(boxes, scores, 0.3).tolist() == [0, 1]
+    assert suppress(boxes, scores, 0.3, inside=0.6).tolist() == [0]
+
+
+def test_suppression_of_nothing():
+    assert suppress(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), 0.5).tolist() == []
+
+
+@pytest.mark.parametrize(
+    "shape", [(1080, 1920), (333, 210), (416, 416), (97, 1500), (31, 33), (1, 1), (3, 700)]
+)
+def test_letterbox_maps_back_exactly(shape):
+    height, width = shape
+    image = np.zeros((height, width, 3), np.uint8)
+    boxed = letterbox(image, 416)
+    assert boxed.batch.shape[2] % 32 == 0
+    assert boxed.batch.shape[3] % 32 == 0
+    assert max(boxed.batch.shape[2:]) == 416
+    assert boxed.batch.dtype == np.float32
+    inner = np.array(((0, 0, width * boxed.scale_x, height * boxed.scale_y),), np.float32)
+    np.testing.assert_allclose(boxed.restore(inner)[0], (0, 0, width, height), rtol=1e-6)
+
+
+def test_letterbox_keeps_places_and_colours():
+    image = np.zeros((300, 600, 3), np.uint8)
+    cv2.rectangle(image, (150, 100), (299, 199), (255, 0, 0), -1)  # blue, in BGR
+    boxed = letterbox(image, 416)
+    rows, columns = np.nonzero(boxed.batch[0, 2, :200] > 0.5)  # the third plane is blue; below lies padding
+    box = np.array(((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1),), np.float32)
+    np.testing.assert_allclose(boxed.restore(box)[0], (150, 100, 300, 200), atol=2)
+    assert boxed.batch[0, 0, :200].max() < 0.5
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return Detector(threads=1)
+
+
+def test_finds_a_drawn_car_park(detector):
+    from kplate.synth.scenes import demo_scene
+
+    scene = demo_scene(np.random.default_rng(3))
+    found = detector(scene.image)
+    for plate in scene.plates:
+        x, y = plate.corners.mean(axis=0)
+        near = [d for d in found if d.label == "license_plate"]
+        assert any(d.box[0] < x < d.box[2] and d.box[1] < y < d.box[3] for d in near)
+    assert sum(d.label == "car" for d in found) >= 2
+    assert list(found) == sorted(found, key=lambda d: -d.score)
+    height, width = scene.image.shape[:2]
+    for d in found:
+        assert 0 <= d.box[0] < d.box[2] <= width
+        assert 0 <= d.box[1] < d.box[3] <= height
+        assert detector.threshold(d.label) <= d.score <= 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 900, 3), (700, 3, 3), (32, 32, 3)])
+def test_any_size_of_picture(detector, shape):
+    for d in detector(np.full(shape, 127, np.uint8)):
+        assert 0 <= d.box[0] < d.box[2] <= shape[1]
+
+
+def test_a_broken_picture_is_one_clear_error(detector, tmp_path):
+    (tmp_path / "no.jpg").write_bytes(b"no picture")
+    with pytest.raises(ImageError):
+        detector(tmp_path / "no.jpg")
+
+
+def test_one_detector_serves_several_threads(detector):
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (200 + 40 * n, 300, 3), dtype=np.uint8) for n in range(4)]
+    expected = [detector(picture) for picture in pictures]
+    found: list[object] = [None] * len(pictures)
+
+    def work(n: int) -> None:
+        for _ in range(3):
+            found[n] = detector(pictures[n])
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(len(pictures))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == expected
+
+
+def test_min_score_counts_for_all_classes():
+    assert Detector(threads=1, min_score=0.9).threshold("car") == 0.9
+    with pytest.raises(ValueError, match="min_score"):
+        Detector(min_score=1.5)
+
+
+@pytest.mark.parametrize("size", [0, 100, -32])
+def test_sizes_that_cannot_be(size):
+    with pytest.raises(ValueError, match="multiple of 32"):
+        Detector(size=size)
+
+
+def broken(tmp_path, **changes):
+    """The shipped network with another manifest."""
+    import dataclasses
+    import shutil
+
+    from kplate.weights import write_manifest
+
+    path, manifest = load(None, "detector")
+    shutil.copy(path, tmp_path / path.name)
+    extra = {**manifest.extra, **changes.pop("extra", {})}
+    write_manifest(tmp_path / "detector.json", dataclasses.replace(manifest, extra=extra, **changes))
+    return tmp_path
+
+
+def test_wrong_number_of_classes_is_said_plainly(tmp_path):
+    detector = Detector(broken(tmp_path, classes=("car", "license_plate")))
+    with pytest.raises(WeightsError, match="3 anchors and 2 classes need an output 'head0' of 21 channels"):
+        detector(np.zeros((64, 64, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        None,
+        [],
+        [{"output": "head0"}],
+        [{"output": "head0", "stride": 0, "anchors": [[1, 2]]}],
+        [{"output": 1}],
+    ],
+)
+def test_a_manifest_without_heads_is_said_plainly(tmp_path, heads):
+    with pytest.raises(WeightsError, match="heads"):
+        Detector(broken(tmp_path, extra={"heads": heads}))

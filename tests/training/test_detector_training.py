@@ -1,0 +1,210 @@
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the train extra")
+
+from kplate.errors import DataError  # noqa: E402
+from kplate.export.detector import Facts, export_detector  # noqa: E402
+from kplate.nets.darknet import Head  # noqa: E402
+from kplate.nets.losses import DetectionLoss, Targets, complete_iou, match  # noqa: E402
+from kplate.synth.scenes import procedural_scene  # noqa: E402
+from kplate.training.data import CLASSES, load_folder  # noqa: E402
+from kplate.training.data_augment import move  # noqa: E402
+from kplate.training.data_swapped import draw, write  # noqa: E402
+from kplate.training.detector import Settings, Training, load_average, rate_at  # noqa: E402
+
+TINY = """[net]
+width=64
+height=64
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=4
+pad=1
+activation=leaky
+[convolutional]
+batch_normalize=1
+filters=16
+size=3
+stride=2
+pad=1
+activation=leaky
+[convolutional]
+filters=16
+size=1
+activation=logistic
+[yolo]
+mask=0,1
+anchors=16,8, 60,40
+classes=3
+scale_x_y=2.0
+new_coords=1
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A data root with one folder of drawn scenes, under a name that the training knows."""
+    root = tmp_path_factory.mktemp("data")
+    write(None, root / "openimages_plates", 6, 1)
+    path = root / "openimages_plates" / "labels.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(json.dumps({**row, "split": "train"}) + "\n" for row in rows), encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def settings(data, tmp_path):
+    cfg = tmp_path / "tiny.cfg"
+    cfg.write_text(TINY)
+    return Settings(data, tmp_path / "run", minutes=0.5, cfg=cfg, batch=4, rate=0.01, steps=12)
+
+
+def test_a_short_training_learns_resumes_and_exports(settings, tmp_path):
+    training = Training(settings)
+    first = training.learn(_fixed_batch(settings))
+    training.run()
+    assert training.step == 13
+    rows = list(csv.DictReader((settings.out / "log.csv").open(encoding="utf-8")))
+    assert float(rows[-1]["loss"]) < first["loss"] * 1.5
+
+    again = Training(settings)
+    again.resume()
+    assert again.step == 13
+    assert again.minutes == training.minutes
+    for a, b in zip(training.network.state_dict().values(), again.network.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+    network, state = load_average(settings.out / "last.pt", settings.cfg)
+    assert state["step"] == 13
+    manifest = export_detector(network, tmp_path / "weights", Facts({}, {}, dict.fromkeys(CLASSES, 0.3)))
+    from kplate.detector import Detector
+
+    Detector(tmp_path / "weights", threads=1)(np.zeros((50, 90, 3), np.uint8))
+    assert manifest.extra["difference_from_pytorch"] < 1e-4
+
+
+def _fixed_batch(settings):
+    from kplate.training.data import open_pools
+    from kplate.training.data_augment import Sampler
+
+    return Sampler(open_pools(settings.data), np.random.default_rng(0)).batch(4, 96, 128)
+
+
+def test_the_loss_of_one_batch_falls(settings):
+    training = Training(settings)
+    training.minutes = 0.05 * settings.minutes  # past the warm-up
+    batch = _fixed_batch(settings)
+    losses = [training.learn(batch)["loss"] for _ in range(25)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_loss_that_is_no_number_stops_with_a_message(settings):
+    training = Training(settings)
+    with torch.no_grad():
+        next(training.network.parameters()).fill_(float("nan"))
+    with pytest.raises(DataError, match="training stopped at step 0: the loss is nan"):
+        training.learn(_fixed_batch(settings))
+
+
+def test_resuming_without_a_run(settings):
+    with pytest.raises(DataError, match="no run to resume"):
+        Training(settings).resume()
+
+
+def test_the_rate_rises_then_falls():
+    assert rate_at(0) < 0.05
+    assert rate_at(0.03) == pytest.approx(1)
+    assert rate_at(0.5) < 0.7
+    assert rate_at(1) == pytest.approx(0.01)
+
+
+HEAD = Head(8, ((16.0, 8.0), (60.0, 40.0)), 3, 2.0, True)
+
+
+def test_objects_go_to_their_cell_and_two_neighbours():
+    objects = torch.tensor([[0.0, 1, 34, 29, 50, 37]])  # 16 x 8 about (42, 33): cell column 5, row 4
+    found = match(objects, HEAD, 8, 10)
+    cells = set(zip(found.anchor.tolist(), found.column.tolist(), found.row.tolist(), strict=True))
+    assert cells == {(0, 5, 4), (0, 4, 4), (0, 5, 3), (1, 5, 4), (1, 4, 4), (1, 5, 3)} or {
+        cell for cell in cells if cell[0] == 0
+    } == {(0, 5, 4), (0, 4, 4), (0, 5, 3)}
+    assert set(found.label.tolist()) == {1}
+
+
+def test_objects_of_other_shapes_are_nobodys():
+    assert len(match(torch.tensor([[0.0, 0, 0, 0, 2, 60]]), HEAD, 8, 10).label) == 0
+
+
+def test_complete_iou_of_equal_and_of_distant_boxes():
+    a = torch.tensor([[10.0, 10, 8, 4], [10, 10, 8, 4]])
+    b = torch.tensor([[10.0, 10, 8, 4], [90, 90, 8, 4]])
+    iou, complete = complete_iou(a, b)
+    assert iou.tolist() == pytest.approx([1, 0], abs=1e-5)
+    assert complete[0].item() == pytest.approx(1, abs=1e-5)
+    assert complete[1].item() < -0.5
+
+
+def test_classes_that_are_not_labelled_cost_nothing():
+    loss = DetectionLoss([HEAD], (1.0, 1.0, 1.0))
+    output = torch.zeros(1, 16, 4, 4, requires_grad=True)
+    none = torch.zeros(0, 6)
+    total, _ = loss([output], Targets(none, none, torch.tensor([[0.0, 0.0, 0.0]])))
+    assert total.item() == 0
+    total, _ = loss([output], Targets(none, none, torch.tensor([[0.0, 1.0, 0.0]])))
+    assert total.item() > 0
+    everywhere = torch.tensor([[0.0, 1, 0, 0, 32, 32]])
+    total, _ = loss([output], Targets(none, everywhere, torch.tensor([[0.0, 1.0, 0.0]])))
+    assert total.item() == 0
+
+
+def test_boxes_move_with_the_picture():
+    matrix = np.array(((2.0, 0, 10), (0, 2.0, -20)))
+    rows = np.array(((1, 10, 20, 30, 30), (1, 10, 0, 30, 12), (0, 500, 0, 600, 50)), np.float32)
+    taught, ignored = move(rows, matrix, 1.0, 200, 200)
+    np.testing.assert_allclose(taught, [(1, 30, 20, 70, 40)])
+    np.testing.assert_allclose(ignored, [(1, 30, 0, 70, 4)])  # too little of it is left
+
+
+def test_a_bad_label_names_its_line(tmp_path):
+    (tmp_path / "labels.jsonl").write_text('{"file": "a.jpg", "width": 4, "height": 4}\n{"file": 3\n')
+    with pytest.raises(DataError, match="line 2"):
+        load_folder(tmp_path)
+    with pytest.raises(DataError, match="cannot be read"):
+        load_folder(tmp_path / "none")
+
+
+def test_labels_of_every_form(tmp_path):
+    lines = (
+        {"file": "a.jpg", "width": 9, "height": 9, "plates": [{"box": [1, 2, 3, 4]}]}
+        | {"vehicles": [{"box": [0, 0, 9, 9], "score": 0.9}, {"box": [0, 0, 5, 5], "score": 0.3}]},
+        {"file": "b.jpg", "width": 9, "height": 9, "negatives": [1, 0, 0.5]}
+        | {"objects": [{"class": "Bus", "box": [0, 0, 1, 1]}, {"class": "Motorcycle", "box": [0, 0, 2, 2]}]}
+        | {"permits": [{"box": [5, 5, 6, 6]}]},
+    )
+    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    first, second = load_folder(tmp_path)
+    assert first.objects[:, 0].tolist() == [1, 0]
+    assert first.ignored[:, 0].tolist() == [0]
+    assert second.objects[:, 0].tolist() == [2, 0]
+    assert second.ignored.shape == (1, 5)
+    assert second.negatives == (1, 0, 0.5)
+
+
+def test_drawn_pictures_have_labels_of_their_own():
+    image, label = draw(np.random.default_rng(4), "x.jpg")
+    assert image.shape == (label["height"], label["width"], 3)
+    assert label["vehicles"]
+    same, _ = draw(np.random.default_rng(4), "x.jpg")
+    assert np.array_equal(image, same)
+    assert cv2.mean(image)[0] > 5
+
+
+def test_scenes_differ_by_seed():
+    one, two = (procedural_scene(np.random.default_rng(seed)) for seed in (1, 2))
+    assert not np.array_equal(one.image, two.image)
