@@ -170,8 +170,8 @@ class LprNet(nn.Module):
         with torch.autocast(image.device.type, enabled=False):
             plate = straighten(image.float(), used, self.config.plate_size)
             mean = plate.mean((1, 2, 3), keepdim=True)
-            spread = (plate - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
-            plate = (plate - mean) / (spread + 0.02)
+            variance = (plate - mean).square().mean((1, 2, 3), keepdim=True)
+            plate = (plate - mean) / (variance + 4e-4).sqrt()  # finite slope where the grid left the picture
         middle = self.middle(self.stem(plate))
         late = self.late(middle)
         pooled = torch.cat((middle.mean((2, 3)), late.mean((2, 3))), 1)

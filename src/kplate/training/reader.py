@@ -65,7 +65,7 @@ class ReaderTraining:
 class Average:
     """Exponential moving average of a network's weights, faster at the start of a run."""
 
-    def __init__(self, network: torch.nn.Module, horizon: float = 2000.0) -> None:
+    def __init__(self, network: torch.nn.Module, horizon: float = 600.0) -> None:
         self.network = copy.deepcopy(network).eval()
         self._horizon = horizon
 
@@ -91,7 +91,7 @@ def rate_at(progress: float, highest: float) -> float:
 
 def guide_for(batch: Batch, progress: float) -> Tensor | None:
     """Straighten by the true corners at first, shaken a little, then more and more by the predicted ones."""
-    chance = 1.0 - (progress - 0.02) / 0.2
+    chance = 1.0 - (progress - 0.12) / 0.2
     if chance <= 0:
         return None
     shaken = batch.corners + torch.randn_like(batch.corners) * 0.012
@@ -206,7 +206,11 @@ class ReaderTrainer:
             )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        if not bool(torch.isfinite(norm)):
+            raise FloatingPointError(
+                f"the gradient is {norm.item()} at step {self.step}: lower --rate and resume"
+            )
         self.optimizer.step()
         self.average.update(self.network, self.step)
         right = output.logits.argmax(-1) == batch.steps
