@@ -22,8 +22,8 @@ from kplate.weights import Manifest, fingerprint, write_manifest
 SHIPPED = Path(__file__).parents[1] / "weights"
 #: Input shapes the exported network is compared on: square, wide, upright, and a batch.
 SHAPES = ((2, 3, 416, 416), (1, 3, 256, 416), (1, 3, 640, 384), (3, 3, 96, 128))
-#: Lowest scores that are reported; plates are lowest, since the reader refuses what it cannot read.
-THRESHOLDS = {"car": 0.35, "license_plate": 0.25, "disabled_sticker": 0.4}
+#: Lowest scores that are reported.
+THRESHOLDS = {"car": 0.45, "license_plate": 0.45, "disabled_sticker": 0.5}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ _WINDSCREEN = (0.22, 0.5)
 #: views.
 _PERMIT_SHARE = (0.035, 0.11)
 _SMALLEST_PERMIT = 6.0
+#: Windows are darker than this, of 255, and have no colour of their own.
+_DARKEST_PAINT, _COLOURLESS = 105, 32
 #: Plates narrower than this are left as they are: a new one would look the same.
 _SMALLEST_PLATE = 10.0
 
@@ -176,9 +178,10 @@ def add_stickers(photograph: Photograph, rng: np.random.Generator, share: float 
             permit = rng.random() < 0.7
             size = float((x2 - x1) * np.exp(rng.uniform(*np.log(_PERMIT_SHARE))))
             size = min(max(size, _SMALLEST_PERMIT), 240.0)
-            x = x1 + (x2 - x1) * rng.uniform(0.12, 0.88)
-            y = y1 + (y2 - y1) * rng.uniform(*_WINDSCREEN)
-            box = lay_sticker(image, (x, y), size, rng, permit=permit, taken=permits)
+            place = _on_glass(photograph.image, vehicle, size, rng)
+            if place is None:
+                continue
+            box = lay_sticker(image, place, size, rng, permit=permit, taken=permits)
             if box is not None and permit:
                 permits.append(box)
     return Photograph(image, photograph.plates, photograph.vehicles, tuple(permits))
@@ -214,11 +217,12 @@ def add_distractors(photograph: Photograph, rng: np.random.Generator) -> Photogr
     height, width = image.shape[:2]
     taken = [plate.box for plate in photograph.plates] + list(photograph.permits)
     for x1, y1, x2, y2 in photograph.vehicles:
-        if x2 - x1 < 100 or rng.random() < 0.6:
+        if x2 - x1 < 70 or rng.random() < 0.3:
             continue
         size = (x2 - x1) * float(np.exp(rng.uniform(*np.log(_EMBLEM_SHARE))))
         centre = (x1 + (x2 - x1) * rng.uniform(0.3, 0.7), y1 + (y2 - y1) * rng.uniform(0.4, 0.62))
-        _lay_board(image, _badge(rng), centre, (size, size * rng.uniform(0.45, 1.0)), taken, 1.0)
+        shape = (size, size * float(rng.choice((0.5, 0.58, 0.75, 1.0))))
+        _lay_board(image, _badge(rng), centre, shape, taken, 1.0)
     for _ in range(int(rng.integers(0, 3))):
         board = _lettering(rng)
         share = float(rng.uniform(0.1, 0.35))
@@ -279,6 +283,24 @@ def _lettering(rng: np.random.Generator) -> NDArray[np.uint8]:
         board[:] = (*ground, 255)
     cv2.putText(board, text, (20, height + 18), face, 2.0, (*ink, 255), 5, cv2.LINE_AA)
     return board
+
+
+def _on_glass(
+    image: Image, vehicle: Box, size: float, rng: np.random.Generator
+) -> tuple[float, float] | None:
+    """A place in the upper part of a vehicle that looks like glass: dark and without much colour."""
+    x1, y1, x2, y2 = vehicle
+    for _ in range(8):
+        x = x1 + (x2 - x1) * rng.uniform(0.12, 0.88)
+        y = y1 + (y2 - y1) * rng.uniform(*_WINDSCREEN)
+        half = max(2, round(size * 0.6))
+        part = image[max(0, int(y) - half) : int(y) + half, max(0, int(x) - half) : int(x) + half]
+        if not part.size:
+            continue
+        tone = part.reshape(-1, 3).mean(axis=0)
+        if tone.mean() < _DARKEST_PAINT and np.ptp(tone) < _COLOURLESS:
+            return x, y
+    return None
 
 
 def lay_sticker(

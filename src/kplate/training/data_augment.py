@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate.training.data import PLATE, Array, Pool, Record
+from kplate.training.data import PERMIT, PLATE, Array, Pool, Record
 
 Image = NDArray[np.uint8]
 
@@ -115,11 +115,14 @@ class Sampler:
         centre = np.array([columns / 2, rows / 2])
         if record.objects.shape[0] and rng.random() < FOCUS:
             plates = record.objects[record.objects[:, 0] == PLATE]
-            among = plates if len(plates) else record.objects
+            permits = record.objects[record.objects[:, 0] == PERMIT]
+            near = permits if len(permits) and rng.random() < 0.5 else plates
+            among = near if len(near) else record.objects
             box = among[int(rng.integers(len(among))), 1:] * scale
             centre = (box[:2] + box[2:]) / 2
-            target = np.exp(rng.uniform(np.log(9), np.log(0.85 * width)))
-            if len(plates):
+            largest = 0.3 if near is permits else 0.85
+            target = np.exp(rng.uniform(np.log(8), np.log(largest * width)))
+            if len(near):
                 zoom = float(np.clip(target / max(2.0, box[2] - box[0]), 0.4 * fit, 4.0 * fit))
         if zoom < 0.6:
             smaller = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)

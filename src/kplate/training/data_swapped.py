@@ -69,15 +69,21 @@ def _cut(
 ) -> tuple[Photograph, tuple[Box, ...]]:
     """Cuts a part around one plate and enlarges it, with all labels."""
     height, width = photograph.image.shape[:2]
-    known = [p for p in photograph.plates if p.corners is not None and comp.quad_size(p.corners)[0] > 28]
-    if not known:
+    known = [p.corners for p in photograph.plates if p.corners is not None]
+    known = [corners for corners in known if comp.quad_size(corners)[0] > 28]
+    large = [box for box in photograph.vehicles if box[2] - box[0] > 150]
+    if known and (not large or rng.random() < 0.75):
+        corners = known[int(rng.integers(len(known)))]
+        wanted = comp.quad_size(corners)[0] * float(np.exp(rng.uniform(*np.log(NEAR))))
+        x, y = corners.mean(axis=0)
+    elif large:  # the window of a car, for permits
+        x1, y1, x2, y2 = large[int(rng.integers(len(large)))]
+        wanted = (x2 - x1) * float(rng.uniform(0.35, 0.9))
+        x, y = x1 + (x2 - x1) * rng.uniform(0.3, 0.7), y1 + (y2 - y1) * rng.uniform(0.3, 0.5)
+    else:
         return photograph, tuple(unsure)
-    plate = known[int(rng.integers(len(known)))]
-    assert plate.corners is not None
-    plate_width = comp.quad_size(plate.corners)[0]
-    cut_w = min(float(width), plate_width * float(np.exp(rng.uniform(*np.log(NEAR)))))
+    cut_w = min(float(width), wanted)
     cut_h = min(float(height), cut_w * float(rng.uniform(0.55, 1.1)))
-    x, y = plate.corners.mean(axis=0)
     left = float(np.clip(x - cut_w * rng.uniform(0.4, 0.6), 0, width - cut_w))
     top = float(np.clip(y - cut_h * rng.uniform(0.3, 0.8), 0, height - cut_h))
     scale = min(LONG_SIDE / max(cut_w, cut_h), 5.0)
