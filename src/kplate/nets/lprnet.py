@@ -95,7 +95,8 @@ class LocalisationNet(nn.Module):
             ConvUnit(64, 64, 3),
         )
         cells = (input_size[0] // 16) * (input_size[1] // 16)
-        self.hidden = nn.Linear(64 * cells, 96)
+        # Normalised, since plain rectified units here can all die at a high learning rate.
+        self.hidden = nn.Sequential(nn.Linear(64 * cells, 96, bias=False), nn.BatchNorm1d(96), nn.ReLU())
         self.corners = nn.Linear(96, 8)
         nn.init.zeros_(self.corners.weight)
         self.corners.bias = nn.Parameter(torch.tensor(self.START))
@@ -103,7 +104,7 @@ class LocalisationNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Map (N, 3, H, W) to (N, 8) corners as shares of the crop."""
         features = self.features(image * 2 - 1).flatten(1)
-        corners: Tensor = self.corners(F.relu(self.hidden(features)))
+        corners: Tensor = self.corners(self.hidden(features))
         return corners
 
 
