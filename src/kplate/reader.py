@@ -194,8 +194,10 @@ def has_colour(image: Image) -> bool:
         image: uint8 H x W x 3 BGR.
     """
     step = max(1, int(max(image.shape[:2]) / 240))
-    pixels = image[::step, ::step].reshape(-1, 3).astype(np.float32)
-    level = pixels.mean(1, keepdims=True)
-    tint = pixels.mean(0) / max(float(pixels.mean()), 1.0)
-    off = np.abs(pixels - level * tint).max(1)
-    return float((off > _COLOUR_STEPS).mean()) > _COLOUR_SHARE
+    channels = [np.asarray(image[::step, ::step, i], np.float32) for i in range(3)]
+    level = (channels[0] + channels[1] + channels[2]) / 3
+    mean = max(float(level.mean()), 1.0)
+    off = np.zeros(level.shape, bool)
+    for channel in channels:
+        off |= np.abs(channel - level * (float(channel.mean()) / mean)) > _COLOUR_STEPS
+    return float(off.mean()) > _COLOUR_SHARE
