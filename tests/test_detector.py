@@ -109,17 +109,23 @@ def test_letterbox_maps_back_exactly(shape):
     assert boxed.batch.shape[3] % 32 == 0
     assert max(boxed.batch.shape[2:]) == 416
     assert boxed.batch.dtype == np.float32
-    inner = np.array(((0, 0, width * boxed.scale_x, height * boxed.scale_y),), np.float32)
-    np.testing.assert_allclose(boxed.restore(inner)[0], (0, 0, width, height), rtol=1e-6)
+    boxes = np.array(
+        ((0, 0, width, height), (width * 0.3, height * 0.2, width * 0.7, height * 0.9)), np.float32
+    )
+    inner = boxes * np.array((boxed.scale_x, boxed.scale_y) * 2, np.float32)
+    np.testing.assert_allclose(boxed.restore(inner), boxes, rtol=1e-5)
+    assert abs(boxed.scale_x * width - 416 * min(1, width / height)) < 4
 
 
-def test_letterbox_keeps_places_and_colours():
-    image = np.zeros((300, 600, 3), np.uint8)
-    cv2.rectangle(image, (150, 100), (299, 199), (255, 0, 0), -1)  # blue, in BGR
+@pytest.mark.parametrize("factor", [1, 3, 7])
+def test_letterbox_keeps_places_and_colours(factor):
+    image = np.zeros((300 * factor + 1, 600 * factor + 1, 3), np.uint8)
+    corners = (150 * factor, 100 * factor, 300 * factor, 200 * factor)
+    cv2.rectangle(image, corners[:2], (corners[2] - 1, corners[3] - 1), (255, 0, 0), -1)  # blue, in BGR
     boxed = letterbox(image, 416)
     rows, columns = np.nonzero(boxed.batch[0, 2, :200] > 0.5)  # the third plane is blue; below lies padding
     box = np.array(((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1),), np.float32)
-    np.testing.assert_allclose(boxed.restore(box)[0], (150, 100, 300, 200), atol=2)
+    np.testing.assert_allclose(boxed.restore(box)[0], corners, atol=1.5 * factor)
     assert boxed.batch[0, 0, :200].max() < 0.5
 
 

@@ -106,21 +106,29 @@ def letterbox(image: Image, size: int, multiple: int = 32) -> Letterbox:
     height, width = image.shape[:2]
     scale = size / max(height, width)
     new_w, new_h = max(1, round(width * scale)), max(1, round(height * scale))
-    canvas = np.full(
-        (-(-new_h // multiple) * multiple, -(-new_w // multiple) * multiple, 3), _PADDING, np.uint8
-    )
-    canvas[:new_h, :new_w] = _resize(image, new_w, new_h)
+    small, factor = _halved(image, min(width / new_w, height / new_h))
+    # Each halving drops a last odd row or column: what is scaled may be a little less than the picture.
+    scale_x, scale_y = new_w / (small.shape[1] * factor), new_h / (small.shape[0] * factor)
+    shape = (-(-new_h // multiple) * multiple, -(-new_w // multiple) * multiple, 3)
+    canvas = np.full(shape, _PADDING, np.uint8)
+    canvas[:new_h, :new_w] = cv2.resize(small, (new_w, new_h), interpolation=cv2.INTER_LINEAR)
     blob = cv2.dnn.blobFromImage(canvas, 1 / 255, swapRB=True)
-    return Letterbox(np.asarray(blob, np.float32), new_w / width, new_h / height, width, height)
+    return Letterbox(np.asarray(blob, np.float32), scale_x, scale_y, width, height)
 
 
-def _resize(image: Image, width: int, height: int) -> Image:
-    """Resizes without aliasing; far reductions go through twice the size, which is faster."""
-    reduction = min(image.shape[1] / width, image.shape[0] / height)
-    if reduction >= 4:
-        image = np.asarray(cv2.resize(image, (width * 2, height * 2), interpolation=cv2.INTER_AREA), np.uint8)
-    interpolation = cv2.INTER_AREA if reduction > 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (width, height), interpolation=interpolation), np.uint8)
+def _halved(image: Image, reduction: float) -> tuple[Image, int]:
+    """Averages blocks of 2 x 2 px while a halving or more is wanted: no aliasing, in a tenth of the time.
+
+    Returns:
+        The picture, and how many px of the former one lie along a px of it.
+    """
+    factor = 1
+    while reduction >= 2 * factor:
+        height, width = image.shape[0] // 2, image.shape[1] // 2
+        even = image[: height * 2, : width * 2]
+        image = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        factor *= 2
+    return image, factor
 
 
 def decode(

@@ -32,6 +32,10 @@ _CAR_SHOWN: Final = 0.35
 _SMALL_SHOWN: Final = 0.95
 
 
+#: Demonstrations up to this many px wide are drawn at twice their size.
+_FINE_UP_TO: Final = 2000
+
+
 @dataclass(frozen=True, slots=True)
 class ScenePlate:
     """A plate in a scene.
@@ -85,6 +89,7 @@ class Guest:
         permit: Style of its permit, if any.
         sticker: Whether another sticker is on its windscreen.
         text: Text of its plate; random unless given.
+        permit_scale: Size of its permit; 1 = as they are.
     """
 
     car: Car
@@ -92,6 +97,7 @@ class Guest:
     permit: PermitStyle | None = None
     sticker: bool = False
     text: str | None = None
+    permit_scale: float = 1.0
 
 
 def draw_scene(
@@ -202,7 +208,7 @@ def _draw_stickers(image: Image, camera: Camera, guest: Guest, rng: np.random.Ge
         if not wanted:
             continue
         drawn = draw_permit(rng, 128, style) if style is not None else draw_other_sticker(rng, 128)
-        size = PERMIT_DIAMETER * float(rng.uniform(0.9, 1.3))
+        size = PERMIT_DIAMETER * float(rng.uniform(0.9, 1.3)) * guest.permit_scale
         place = car.on_glass(u + (0.04 if u < 0.5 else -0.04), 0.82, size)
         quad = camera.project(car.world(place)).astype(np.float32)
         layer = comp.warp(drawn.image, drawn.mask, quad, image.shape)
@@ -295,36 +301,18 @@ def demo_scene(rng: np.random.Generator, size: tuple[int, int] = (1280, 720)) ->
         rng: Source of randomness: texts, paint and place differ.
         size: Width and height in px.
     """
-    over = 2  # drawn at twice the size and averaged: smooth edges
+    over = 2 if max(size) <= _FINE_UP_TO else 1  # drawn at twice the size and averaged: smooth edges
     width, height = size[0] * over, size[1] * over
-    eye = (float(rng.uniform(-0.5, 0.5)), 1.65, 0.0)
-    camera = Camera(width, height, width * 0.78, eye, float(rng.uniform(-0.04, 0.04)), 0.09)
-    place = Place(bool(rng.random() < 0.5), 5.3, 12.0, -1.5 * BAY_WIDTH, 3, (0,), 1.0)
-    texts = (None, None, None)
-    kinds = (
-        Kind.WHITE_8_FILM,
-        Kind.ELECTRIC,
-        Kind.COMMERCIAL_LONG if rng.random() < 0.5 else Kind.WHITE_LONG,
-    )
-    shapes = (FRONTS["suv"], FRONTS["saloon"], REARS["saloon"])
-    paints = ((228, 230, 232), (150, 92, 46), (52, 50, 50))
-    guests = []
-    for bay, (kind, shape, paint, text) in enumerate(zip(kinds, shapes, paints, texts, strict=True)):
-        layout = LAYOUTS[kind]
-        style = tuple(float(v) for v in rng.uniform(0.2, 0.7, 8))
-        if kind is Kind.ELECTRIC:
-            style = (*style[:3], 0.9, *style[4:])
-        car = Car(
-            shape,
-            bay == 2,
-            np.array(paint, np.float64),
-            place.middle(bay) + float(rng.uniform(-0.08, 0.08)),
-            place.front + float(rng.uniform(0.1, 0.35)),
-            float(rng.uniform(-0.03, 0.03)),
-            (layout.width, layout.height),
-            style,
-        )
-        guests.append(Guest(car, kind, PermitStyle.YELLOW if bay == 0 else None, False, text))
+    eye = (float(rng.uniform(-0.4, 0.4)), 2.0, 0.0)
+    # What matters lies within a frame of 16:9, whatever the picture's shape.
+    focal = min(width, height * 16 / 9) * 0.78
+    camera = Camera(width, height, focal, eye, float(rng.uniform(-0.03, 0.03)), 0.15)
+    place = Place(bool(rng.random() < 0.5), 5.2, 12.0, -1.5 * BAY_WIDTH, 3, (0,), 1.0)
+    last = Kind.COMMERCIAL_LONG if rng.random() < 0.5 else Kind.WHITE_LONG
+    guests = [
+        _demo_guest(rng, place, bay, kind)
+        for bay, kind in enumerate((Kind.WHITE_8_FILM, Kind.ELECTRIC, last))
+    ]
     scene = draw_scene(camera, place, guests, rng, wear=0.3)
     image = np.asarray(cv2.resize(scene.image, size, interpolation=cv2.INTER_AREA), np.uint8)
     plates = tuple(
@@ -333,6 +321,25 @@ def demo_scene(rng: np.random.Generator, size: tuple[int, int] = (1280, 720)) ->
     )
     vehicles = tuple(_scaled(box, 1 / over) for box in scene.vehicles)
     return Scene(image, plates, vehicles, tuple(_scaled(box, 1 / over) for box in scene.permits))
+
+
+def _demo_guest(rng: np.random.Generator, place: Place, bay: int, kind: Kind) -> Guest:
+    shape = (FRONTS["suv"], FRONTS["saloon"], REARS["saloon"])[bay]
+    paint = ((228, 230, 232), (150, 92, 46), (52, 50, 50))[bay]
+    style = tuple(float(v) for v in rng.uniform(0.2, 0.7, 8))
+    if kind is Kind.ELECTRIC:
+        style = (*style[:3], 0.9, *style[4:])  # no grille
+    car = Car(
+        shape,
+        bay == 2,
+        np.array(paint, np.float64),
+        place.middle(bay) + float(rng.uniform(-0.08, 0.08)),
+        place.front + float(rng.uniform(0.1, 0.35)),
+        float(rng.uniform(-0.03, 0.03)),
+        (LAYOUTS[kind].width, LAYOUTS[kind].height),
+        style,
+    )
+    return Guest(car, kind, PermitStyle.YELLOW if bay == 0 else None, permit_scale=1.4)
 
 
 def _scaled(box: Box, factor: float) -> Box:
