@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kplate.detector import Detector, Head, decode, letterbox, suppress
+from kplate.detector import Detector, Head, Rule, decode, letterbox, suppress
 from kplate.errors import ImageError, WeightsError
 from kplate.weights import load
 
@@ -84,18 +84,21 @@ def test_suppression_agrees_with_a_plain_implementation():
     boxes = np.concatenate((low, low + rng.uniform(5, 40, (120, 2))), axis=1).astype(np.float32)
     scores = rng.random(120).astype(np.float32)
     for overlap in (0.2, 0.45, 0.7):
-        assert suppress(boxes, scores, overlap).tolist() == slow_suppress(boxes.tolist(), scores, overlap)
+        assert suppress(boxes, scores, Rule(overlap)).tolist() == slow_suppress(
+            boxes.tolist(), scores, overlap
+        )
 
 
 def test_a_box_inside_a_better_one_goes_only_where_asked():
     boxes = np.array(((0, 0, 100, 40), (10, 10, 30, 30)), np.float32)
     scores = np.array((0.9, 0.8), np.float32)
-    assert suppress(boxes, scores, 0.3).tolist() == [0, 1]
-    assert suppress(boxes, scores, 0.3, inside=0.6).tolist() == [0]
+    assert suppress(boxes, scores, Rule(0.3)).tolist() == [0, 1]
+    assert suppress(boxes, scores, Rule(0.3, 0.6)).tolist() == [0]
+    assert suppress(boxes, scores, Rule(0.3, 0.6, least=0.25)).tolist() == [0, 1]
 
 
 def test_suppression_of_nothing():
-    assert suppress(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), 0.5).tolist() == []
+    assert suppress(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), Rule(0.5)).tolist() == []
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,28 @@ Array = NDArray[np.float32]
 
 #: Padding of the letterbox: the middle grey that YOLO networks are used to.
 _PADDING: Final = 114
-#: Two vehicles may stand one before the other; plates and permits never overlap.
-_CAR_OVERLAP: Final = 0.5
-_PLATE_OVERLAP: Final = 0.3
-#: A plate or permit that lies mostly inside a better one is a part of it.
-_PLATE_INSIDE: Final = 0.6
 _VEHICLE: Final = "car"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When the worse of two boxes of one class goes.
+
+    Attributes:
+        overlap: IoU from which it does.
+        inside: Share of the smaller box within the other from which it does, too.
+        least: The second rule holds for boxes of at least this share of the other's area.
+    """
+
+    overlap: float
+    inside: float = 2.0
+    least: float = 0.0
+
+
+#: Vehicles may stand one before the other, but half a car is no second one.
+_VEHICLE_RULE: Final = Rule(0.5, 0.9, 0.25)
+#: Plates and permits never overlap, and what lies within one is a part of it.
+_PLATE_RULE: Final = Rule(0.3, 0.6)
 #: Boxes of one class that go into suppression at most; pictures hold far fewer.
 _MOST_BOXES: Final = 1000
 #: exp() of more than this is no size of anything in a picture.
@@ -167,15 +183,13 @@ def decode(
     return boxes, scores[which, label].astype(np.float32), label
 
 
-def suppress(boxes: Array, scores: Array, overlap: float, inside: float | None = None) -> NDArray[np.intp]:
+def suppress(boxes: Array, scores: Array, rule: Rule) -> NDArray[np.intp]:
     """Greedy non-maximum suppression.
 
     Args:
         boxes: M x 4 (``x1, y1, x2, y2``).
         scores: M.
-        overlap: IoU from which the box of the lower score goes.
-        inside: Share of the smaller box within the other from which the lower score goes; None = no such
-            rule.
+        rule: When a box goes.
 
     Returns:
         Indices of the boxes that stay, by falling score.
@@ -189,9 +203,9 @@ def suppress(boxes: Array, scores: Array, overlap: float, inside: float | None =
         low = np.maximum(boxes[best, :2], boxes[rest, :2])
         high = np.minimum(boxes[best, 2:], boxes[rest, 2:])
         common = np.prod(np.maximum(high - low, 0), axis=1)
-        gone = common > overlap * (areas[best] + areas[rest] - common)
-        if inside is not None:
-            gone |= common > inside * np.minimum(areas[best], areas[rest])
+        smaller, larger = np.minimum(areas[best], areas[rest]), np.maximum(areas[best], areas[rest])
+        gone = common > rule.overlap * (smaller + larger - common)
+        gone |= (common > rule.inside * smaller) & (smaller >= rule.least * larger)
         order = rest[~gone]
     return np.asarray(kept, np.intp)
 
@@ -265,8 +279,8 @@ class Detector:
         for label in np.unique(labels):
             members = np.flatnonzero(labels == label)
             name = self.labels[label]
-            rules = (_CAR_OVERLAP, None) if name == _VEHICLE else (_PLATE_OVERLAP, _PLATE_INSIDE)
-            for n in members[suppress(boxes[members], scores[members], *rules)]:
+            rule = _VEHICLE_RULE if name == _VEHICLE else _PLATE_RULE
+            for n in members[suppress(boxes[members], scores[members], rule)]:
                 x1, y1, x2, y2 = map(float, boxes[n])
                 found.append(Detection(name, (x1, y1, x2, y2), float(scores[n])))
         return tuple(sorted(found, key=lambda detection: -detection.score))

@@ -36,6 +36,7 @@ CLOSE_UP = 0.4  # share of pictures that are cut around a plate and enlarged, as
 LONG_SIDE = 640
 NEAR = (1.15, 6.0)  # width of a close-up in plate widths
 DRAWN_SIZES = ((640, 480), (640, 360), (480, 640), (560, 560))
+_WORTH_CUTTING = 28  # px of a plate's width; smaller ones are blurs when enlarged
 SEEN = 0.4  # vehicles of which a close-up shows less are ignored
 
 
@@ -69,13 +70,13 @@ def _cut(
 ) -> tuple[Photograph, tuple[Box, ...]]:
     """Cuts a part around one plate and enlarges it, with all labels."""
     height, width = photograph.image.shape[:2]
-    known = [p.corners for p in photograph.plates if p.corners is not None]
-    known = [corners for corners in known if comp.quad_size(corners)[0] > 28]
+    quads = [p.corners for p in photograph.plates if p.corners is not None]
+    known = [quad for quad in quads if comp.quad_size(quad)[0] > _WORTH_CUTTING]
     large = [box for box in photograph.vehicles if box[2] - box[0] > 150]
     if known and (not large or rng.random() < 0.75):
-        corners = known[int(rng.integers(len(known)))]
-        wanted = comp.quad_size(corners)[0] * float(np.exp(rng.uniform(*np.log(NEAR))))
-        x, y = corners.mean(axis=0)
+        quad = known[int(rng.integers(len(known)))]
+        wanted = comp.quad_size(quad)[0] * float(np.exp(rng.uniform(*np.log(NEAR))))
+        x, y = quad.mean(axis=0)
     elif large:  # the window of a car, for permits
         x1, y1, x2, y2 = large[int(rng.integers(len(large)))]
         wanted = (x2 - x1) * float(rng.uniform(0.35, 0.9))
