@@ -19,5 +19,10 @@ def test_a_blue_plate_on_a_grey_car_is_colour() -> None:
     assert has_colour(picture)
 
 
+def test_clipped_highlights_of_a_tinted_picture_are_no_colour() -> None:
+    tinted = noise(3).astype(np.float32) * np.array((1.3, 1.0, 0.8)) * 1.4
+    assert not has_colour(np.clip(tinted, 0, 255).astype(np.uint8))
+
+
 def test_a_black_picture_is_no_colour() -> None:
     assert not has_colour(np.zeros((5, 5, 3), np.uint8))

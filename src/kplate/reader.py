@@ -22,8 +22,11 @@ from kplate.results import Point
 #: Crops are read at most this many at a time, to bound memory.
 _MOST_AT_ONCE: Final = 32
 #: A picture shows colour where this share of its pixels differs from one common tint by so many steps of 255.
-_COLOUR_STEPS: Final = 14.0
-_COLOUR_SHARE: Final = 0.01
+#: Grey cameras stay under 2 steps; colour photographs of a white car on grey ground reach 9.
+_COLOUR_STEPS: Final = 5.0
+_COLOUR_SHARE: Final = 0.02
+#: Pixels darker or brighter than this are left out: where one channel is clipped, a tint looks like colour.
+_UNCLIPPED: Final = (8.0, 245.0)
 
 Corners = tuple[Point, Point, Point, Point]
 
@@ -194,10 +197,13 @@ def has_colour(image: Image) -> bool:
         image: uint8 H x W x 3 BGR.
     """
     step = max(1, int(max(image.shape[:2]) / 240))
-    channels = [np.asarray(image[::step, ::step, i], np.float32) for i in range(3)]
-    level = (channels[0] + channels[1] + channels[2]) / 3
-    mean = max(float(level.mean()), 1.0)
+    pixels = np.asarray(image[::step, ::step], np.float32).reshape(-1, 3).T
+    low, high = _UNCLIPPED
+    blue, green, red = pixels[:, (pixels.min(0) > low) & (pixels.max(0) < high)]
+    level = (blue + green + red) / 3
+    if not level.size:
+        return False
     off = np.zeros(level.shape, bool)
-    for channel in channels:
-        off |= np.abs(channel - level * (float(channel.mean()) / mean)) > _COLOUR_STEPS
+    for channel in (blue, green, red):
+        off |= np.abs(channel - level * (channel.mean() / level.mean())) > _COLOUR_STEPS
     return float(off.mean()) > _COLOUR_SHARE
