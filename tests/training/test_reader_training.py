@@ -9,9 +9,10 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 from kplate.plates.alphabet import BLANK  # noqa: E402
 from kplate.plates.kinds import Kind  # noqa: E402
 from kplate.synth.crops import sample_crop  # noqa: E402
-from kplate.training.reader import ReaderTrainer, ReaderTraining, rate_at  # noqa: E402
 from kplate.training.reader_data import RenderedPlates, encode_crop, slots_of  # noqa: E402
 from kplate.training.reader_loss import LossWeights, reader_loss  # noqa: E402
+from kplate.training.reader_settings import ReaderTraining  # noqa: E402
+from kplate.training.reader_trainer import ReaderTrainer, rate_at  # noqa: E402
 
 
 @pytest.mark.parametrize("text", ["12가3456", "서울11바1111", "영경기14노8695", "영경기11노1111"])

@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from kplate.errors import KplateError
 from kplate.export.onnx import export_onnx
-from kplate.nets.lprnet import LprNet, LprNetConfig
-from kplate.plates.alphabet import ALPHABET
-from kplate.training.reader import load_checkpoint
-from kplate.training.reader_data import KINDS
+from kplate.nets.lprnet import LprNet
+from kplate.plates.kinds import Kind
+from kplate.training.reader_checkpoint import config_of, load_checkpoint, script_of
 from kplate.weights import Manifest, fingerprint, write_manifest
 
 #: Calibration, measured on rendered plates by ``python -m kplate.training.calibrate``.
@@ -48,10 +47,7 @@ def load_network(checkpoint: Path) -> tuple[LprNet, dict[str, Any]]:
     """
     try:
         state = load_checkpoint(checkpoint)
-        values: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in state["config"].items()
-        }
-        network = LprNet(LprNetConfig(**values))
+        network = LprNet(config_of(state))
         network.load_state_dict(state["average"])
     except (OSError, KeyError, TypeError, RuntimeError) as error:
         raise KplateError(f"cannot load {checkpoint}: {error}") from error
@@ -59,7 +55,13 @@ def load_network(checkpoint: Path) -> tuple[LprNet, dict[str, Any]]:
 
 
 def export_reader(
-    checkpoint: Path, out: Path, *, name: str, threshold: float, temperature: float, facts: dict[str, Any]
+    checkpoint: Path,
+    out: Path,
+    *,
+    name: str,
+    threshold: float | None,
+    temperature: float | None,
+    facts: dict[str, Any],
 ) -> Manifest:
     """Write ``reader.onnx`` and ``reader.json`` into a folder.
 
@@ -67,14 +69,15 @@ def export_reader(
         checkpoint: A checkpoint of :mod:`kplate.training.reader`.
         out: Folder.
         name: Name of the network in the manifest.
-        threshold: Score from which on a reading is trusted.
-        temperature: What logits are divided by before the softmax.
+        threshold: Score from which on a reading is trusted; ``None`` for what validation found.
+        temperature: What logits are divided by before the softmax; ``None`` likewise.
         facts: ``training`` and ``accuracy`` entries of the manifest.
 
     Raises:
         KplateError: The exported network's numbers differ from PyTorch's.
     """
     network, state = load_network(checkpoint)
+    script, calibration = script_of(state), state.get("calibration") or {}
     config = network.config
     width, height = config.input_size
     path = out / "reader.onnx"
@@ -94,10 +97,11 @@ def export_reader(
         file=path.name,
         sha256=fingerprint(path),
         input=config.input_size,
-        alphabet=ALPHABET,
-        kinds=tuple(kind.value for kind in KINDS),
-        threshold=threshold,
-        temperature=temperature,
+        alphabet=script.alphabet,
+        kinds=tuple(state.get("kinds", [kind.value for kind in Kind])),
+        threshold=calibration.get("threshold", DEFAULT_THRESHOLD) if threshold is None else threshold,
+        temperature=calibration.get("temperature", 1.0) if temperature is None else temperature,
+        extra={"grammar": script.grammar},
         training=training,
         accuracy=facts.get("accuracy", {}),
     )
@@ -111,8 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for reader.onnx and reader.json")
     parser.add_argument("--name", default="kplate-lprnet", help="name of the network in the manifest")
-    parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD)
-    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument(
+        "--threshold", type=float, help="lowest score that is trusted (default: by validation)"
+    )
+    parser.add_argument("--temperature", type=float, help="divides the logits (default: by validation)")
     parser.add_argument("--facts", type=Path, help="JSON with the manifest's training and accuracy entries")
     options = parser.parse_args(arguments)
     facts = json.loads(options.facts.read_text(encoding="utf-8")) if options.facts else {}

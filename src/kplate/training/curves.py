@@ -1,8 +1,10 @@
 """Training curves as CSV, written as they come, and as a picture."""
 
+import contextlib
 import csv
+import importlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -18,11 +20,28 @@ class Curves:
 
     Args:
         path: Path without suffix; ``.csv`` and ``.png`` are added.
+        keep: Last step whose rows are kept of an existing file: what a killed run wrote after its last
+            checkpoint is written anew. ``None`` keeps all.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keep: int | None = None) -> None:
         self._csv = path.with_suffix(".csv")
         self._png = path.with_suffix(".png")
+        if keep is not None and self._csv.exists():
+            self._cut(keep)
+
+    def _cut(self, keep: int) -> None:
+        """Drop the rows after a step, and a last one that was not written to its end."""
+        with self._csv.open(newline="") as file:
+            head, *rows = list(csv.reader(file)) or [[]]
+        kept = [row for row in rows if len(row) == len(head) and row[0].isdigit() and int(row[0]) <= keep]
+        if not kept:
+            self._csv.unlink()
+            return
+        part = self._csv.with_suffix(".part")
+        with part.open("w", newline="") as file:
+            csv.writer(file).writerows([head, *kept])
+        part.replace(self._csv)
 
     def add(self, step: int, minutes: float, values: dict[str, float]) -> None:
         """Append one row."""
@@ -48,6 +67,27 @@ class Curves:
             panels.append(np.full_like(panels[0], 255))
         pairs = [np.hstack(panels[i : i + 2]) for i in range(0, len(panels), 2)]
         write_image(self._png, np.vstack(pairs).astype(np.uint8))
+
+
+class TensorBoard:
+    """Curves for TensorBoard, where its package is installed (extra ``tensorboard``); else nothing.
+
+    Args:
+        folder: Where the event files go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._writer: Any = None
+        with contextlib.suppress(ImportError):
+            module: Any = importlib.import_module("torch.utils.tensorboard")
+            self._writer = module.SummaryWriter(str(folder))
+
+    def add(self, step: int, values: dict[str, float]) -> None:
+        """Add one step's values."""
+        if self._writer is not None:
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, step)
+            self._writer.flush()
 
 
 def _panel(name: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -1,255 +1,128 @@
-"""Trains the reader on rendered plates: a time budget, checkpoints, resume, curves.
+"""Trains the reader, on rendered plates, on your own, or on both: checkpoints, resume, curves.
 
-Example:
-    python -m kplate.training.reader --out runs/reader --minutes 60 --backgrounds PHOTOS
+A run in the folder is continued: give the same command again. Your own plates are checked first; everything
+wrong with them is listed with its file and line. `torchrun --nproc-per-node N -m kplate train reader ...`
+trains on several GPUs.
 """
 
 import argparse
-import copy
-import math
-import multiprocessing
-import time
+import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-import cv2
-import torch
-from torch import Tensor
+from kplate.errors import DataError, KplateError
+from kplate.plates.alphabet import ALPHABET
+from kplate.plates.script import KOREA, KOREAN, NO_GRAMMAR, Script
+from kplate.training.plates_data import LabelledPlate, listed, load_plates
+from kplate.training.plates_data_crops import Crops, split
+from kplate.training.reader_checkpoint import LATEST
+from kplate.training.reader_init import load_weights
+from kplate.training.reader_parallel import Ranks
+from kplate.training.reader_settings import add_arguments, settings_of
+from kplate.training.reader_trainer import OwnPlates, ReaderTrainer
 
-from kplate.nets.lprnet import LprNet, LprNetConfig
-from kplate.plates.alphabet import BLANK
-from kplate.training.curves import Curves
-from kplate.training.reader_data import KINDS, Batch, RenderedPlates, load_backgrounds, loader, replay
-from kplate.training.reader_loss import LossWeights, reader_loss
+#: Share of the plates that is set aside for validation.
+_SET_ASIDE: Final = 0.1
+#: 128 + SIGINT, as a shell reports programs that end by it.
+_CANCELLED: Final = 130
+
+__all__ = ["add_arguments", "main", "script_from", "train"]
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderTraining:
-    """Settings of a run.
+def script_from(alphabet: str | None, no_grammar: bool) -> Script:
+    """Return the script that a command line asks for.
 
-    Attributes:
-        out: Folder for checkpoints and curves; an earlier run there is continued.
-        minutes: Time budget of the whole run, earlier parts counted in.
-        batch: Crops in a step.
-        rate: Highest learning rate.
-        decay: Weight decay.
-        seed: Seed of the plates.
-        workers: Processes that draw plates.
-        threads: Cores that the network uses.
-        backgrounds: Folder of openly licensed photographs to cut surroundings from.
-        width: Channels of the last stage.
-        checkpoint_minutes: Pause between checkpoints.
-        start: Checkpoint to take the weights from, for a new run.
-        replay: Earlier batches to keep and show once more; 0 shows each batch once.
-        steps: Stop after so many steps in all, if the minutes last that long; 0 is no limit.
+    Args:
+        alphabet: A file with the symbols, or the symbols themselves; white space between them is left out.
+        no_grammar: Allow any text.
+
+    Raises:
+        KplateError: They are no alphabet, or the file cannot be read.
     """
-
-    out: Path
-    minutes: float = 60.0
-    batch: int = 128
-    rate: float = 2.5e-3
-    decay: float = 1e-4
-    seed: int = 1
-    workers: int = 1
-    threads: int = 1
-    backgrounds: Path | None = None
-    width: int = 128
-    checkpoint_minutes: float = 3.0
-    start: Path | None = None
-    replay: int = 120
-    steps: int = 0
-
-
-class Average:
-    """Exponential moving average of a network's weights, faster at the start of a run."""
-
-    def __init__(self, network: torch.nn.Module, horizon: float = 600.0) -> None:
-        self.network = copy.deepcopy(network).eval()
-        self._horizon = horizon
-
-    def update(self, network: torch.nn.Module, step: int) -> None:
-        """Move towards ``network``."""
-        share = max(1 / self._horizon, 1 / (step / 4 + 1))
-        with torch.no_grad():
-            for own, new in zip(
-                self.network.state_dict().values(), network.state_dict().values(), strict=True
-            ):
-                if own.dtype.is_floating_point:
-                    own.lerp_(new.to(own.dtype), share)
-                else:
-                    own.copy_(new)
-
-
-def rate_at(progress: float, highest: float) -> float:
-    """Return the learning rate at a share of the budget: a short warm-up, then half a cosine to nothing."""
-    if progress < 0.02:
-        return highest * (0.05 + 0.95 * progress / 0.02)
-    return highest * max(0.002, 0.5 * (1 + math.cos(math.pi * (progress - 0.02) / 0.98)))
-
-
-def guide_for(batch: Batch, progress: float) -> Tensor | None:
-    """Straighten by the true corners at first, shaken a little, then more and more by the predicted ones."""
-    chance = 1.0 - (progress - 0.12) / 0.2
-    if chance <= 0:
-        return None
-    shaken = batch.corners + torch.randn_like(batch.corners) * 0.012
-    use = (torch.rand(len(shaken), 1) < chance) & (batch.kind >= 0)[:, None]
-    return torch.where(use, shaken, torch.full_like(shaken, float("nan")))
-
-
-class ReaderTrainer:
-    """One run."""
-
-    def __init__(self, settings: ReaderTraining) -> None:
-        self.settings = settings
-        settings.out.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(settings.seed)
-        torch.set_num_threads(settings.threads)
-        cv2.setNumThreads(1)
-        self.network = LprNet(LprNetConfig(kinds=len(KINDS), width=settings.width))
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if settings.start is not None:
-            self.network.load_state_dict(load_checkpoint(settings.start)["average"])
-        self.average = Average(self.network)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=settings.rate, weight_decay=settings.decay
-        )
-        self.seconds = 0.0
-        self.step = 0
-        self._checkpoint = settings.out / "checkpoint.pt"
-        if self._checkpoint.exists():
-            self._resume()
-        self.curves = Curves(settings.out / "curves")
-
-    def _resume(self) -> None:
-        state = load_checkpoint(self._checkpoint)
-        self.network.load_state_dict(state["network"])
-        self.average.network.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.seconds, self.step = state["seconds"], state["step"]
-
-    def save(self) -> None:
-        """Write the checkpoint, all or nothing."""
-        state = {
-            "network": self.network.state_dict(),
-            "average": self.average.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "config": asdict(self.network.config),
-            "seconds": self.seconds,
-            "step": self.step,
-            "settings": {key: str(value) for key, value in asdict(self.settings).items()},
-        }
-        part = self._checkpoint.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(self._checkpoint)
-
-    def run(self) -> None:
-        """Train until the budget is spent; an interrupt (Ctrl-C) saves first.
-
-        Raises:
-            FloatingPointError: The loss is not a number; the last checkpoint is kept.
-        """
+    if alphabet is None:
+        return Script(ALPHABET, NO_GRAMMAR if no_grammar else KOREA)
+    text = alphabet
+    if len(alphabet) < 256 and Path(alphabet).is_file():
         try:
-            self._loop()
-        except KeyboardInterrupt:
-            print(f"interrupted; run again to go on from step {self.step}")
-        self.save()
-        self.curves.draw()
+            text = Path(alphabet).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise KplateError(f"cannot read the alphabet {alphabet}: {error}") from error
+    symbols = "".join(unicodedata.normalize("NFC", text).split())
+    try:
+        return Script(symbols, KOREA if symbols == ALPHABET and not no_grammar else NO_GRAMMAR)
+    except ValueError as error:
+        raise KplateError(f"cannot use --alphabet {alphabet!r}: {error}") from None
 
-    def _loop(self) -> None:
-        budget = self.settings.minutes * 60
-        difficulty = multiprocessing.Value("d", 0.0)
-        data = RenderedPlates(
-            self.settings.batch,
-            self.network.config.input_size,
-            self.settings.seed + 1000 * self.step,
-            load_backgrounds(self.settings.backgrounds),
-            difficulty,
+
+def own_plates(arguments: argparse.Namespace, script: Script) -> OwnPlates | None:
+    """Load and check the plates that a command line names; ``None`` where it names none.
+
+    Raises:
+        DataError: Something is wrong with them; the message lists it with file and line.
+    """
+    if not arguments.data:
+        if arguments.validation or arguments.synthetic:
+            raise DataError("--validation and --synthetic need --data")
+        return None
+    if arguments.synthetic < 0:
+        raise DataError("--synthetic must not be below 0")
+    if arguments.synthetic and not set(ALPHABET) <= set(script.alphabet):
+        raise DataError("--synthetic draws Korean plates, and the alphabet lacks some of their symbols")
+    plates, problems = load_plates(arguments.data, script)
+    aside: list[LabelledPlate] = []
+    if arguments.validation:
+        aside, more = load_plates(arguments.validation, script)
+        problems += more
+        problems += _in_both(plates, aside)
+    else:
+        plates, aside = split(plates, _SET_ASIDE)
+    training, validation = Crops(plates), Crops(aside)
+    problems += training.load() + validation.load()
+    if problems:
+        count = f"{len(problems)} label{'s' if len(problems) > 1 else ''} cannot be used"
+        if not arguments.skip_bad:
+            raise DataError(f"{count} (--skip-bad leaves them out):\n{listed(problems)}")
+        print(f"{count} and were left out:\n{listed(problems)}")
+    if not len(training) or not len(validation):
+        raise DataError(
+            f"{len(training)} plates to train on and {len(validation)} to validate with are too few: "
+            "at least two different texts are needed, or --validation"
         )
-        saved = last = time.monotonic()
-        difficulty.value = self._difficulty(self.seconds / budget)
-        for batch in replay(loader(data, self.settings.workers), self.settings.replay, data.seed):
-            if self.seconds >= budget or 0 < self.settings.steps <= self.step:
-                break
-            progress = self.seconds / budget
-            difficulty.value = self._difficulty(progress)
-            values = self._train_on(batch, progress)
-            now = time.monotonic()
-            self.seconds += now - last
-            last = now
-            self.step += 1
-            if self.step % 20 == 0:
-                self.curves.add(self.step, self.seconds / 60, values)
-            if now - saved > self.settings.checkpoint_minutes * 60:
-                self.save()
-                self.curves.draw()
-                saved = time.monotonic()
-
-    @staticmethod
-    def _difficulty(progress: float) -> float:
-        return min(1.0, 0.15 + progress / 0.08)
-
-    def _train_on(self, batch: Batch, progress: float) -> dict[str, float]:
-        rate = rate_at(progress, self.settings.rate)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.network.train()
-        image = (batch.image.float() / 255).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            output = self.network(image, guide_for(batch, progress))
-        loss, values = reader_loss(output, batch, LossWeights())
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(
-                f"the loss is {loss.item()} at step {self.step}: lower --rate and resume"
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        if not bool(torch.isfinite(norm)):
-            raise FloatingPointError(
-                f"the gradient is {norm.item()} at step {self.step}: lower --rate and resume"
-            )
-        self.optimizer.step()
-        self.average.update(self.network, self.step)
-        right = output.logits.argmax(-1) == batch.steps
-        symbols = batch.steps != BLANK
-        return values | {
-            "rate": rate,
-            "symbols_right": (right & symbols).sum().item() / max(1, symbols.sum().item()),
-            "plates_right": right.all(1).float().mean().item(),
-        }
+    return OwnPlates(training, validation)
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint."""
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
+def _in_both(plates: list[LabelledPlate], aside: list[LabelledPlate]) -> list[str]:
+    """Report pictures that are trained on and validated with."""
+    trained = {plate.path.resolve() for plate in plates}
+    return [
+        f"{plate.source}: {plate.path.name} is trained on as well"
+        for plate in aside
+        if plate.path.resolve() in trained
+    ]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
-    defaults = {item.name: item.default for item in fields(ReaderTraining)}
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run; a run there is continued")
-    for name, text in (
-        ("minutes", "time budget of the whole run"),
-        ("batch", "crops in a step"),
-        ("rate", "highest learning rate"),
-        ("decay", "weight decay"),
-        ("seed", "seed of the plates"),
-        ("workers", "processes that draw plates"),
-        ("threads", "cores the network uses"),
-        ("width", "channels of the last stage"),
-        ("checkpoint-minutes", "pause between checkpoints"),
-        ("replay", "earlier batches kept to show once more"),
-        ("steps", "stop after so many steps in all; 0 is no limit"),
-    ):
-        default = defaults[name.replace("-", "_")]
-        text = f"{text} (default {default})"
-        parser.add_argument(f"--{name}", type=type(default), default=default, help=text)
-    parser.add_argument("--backgrounds", type=Path, help="folder of photographs to cut surroundings from")
-    parser.add_argument("--start", type=Path, help="checkpoint to take the weights from")
+def train(arguments: argparse.Namespace, ranks: Ranks) -> int:
+    """Train as a command line asks for; return the exit status."""
+    settings = settings_of(arguments)
+    script = script_from(arguments.alphabet, arguments.no_grammar)
+    plates = own_plates(arguments, script)
+    if plates is None and script != KOREAN:
+        raise DataError("--alphabet and --no-grammar need --data: plates are drawn for Korea alone")
+    resumed = (settings.out / LATEST).exists()
+    begin = load_weights(arguments.init) if arguments.init else None
+    trainer = ReaderTrainer(settings, script=script, plates=plates, begin=begin, ranks=ranks)
+    if ranks.first and plates:
+        verb = f"going on from step {trainer.step}" if resumed else "training"
+        print(
+            f"{verb} on {len(plates.training)} plates, validating with {len(plates.validation)}", flush=True
+        )
+    finished = trainer.run()
+    if ranks.first and trainer.best:
+        print(
+            f"best validation: {trainer.best.exact:.1%} read exactly, character errors {trainer.best.cer:.2%}"
+        )
+    return 0 if finished else _CANCELLED
 
 
 def main(arguments: Sequence[str] | argparse.Namespace | None = None) -> int:
@@ -258,9 +131,11 @@ def main(arguments: Sequence[str] | argparse.Namespace | None = None) -> int:
         parser = argparse.ArgumentParser(prog="kplate train reader", description=__doc__)
         add_arguments(parser)
         arguments = parser.parse_args(arguments)
-    names = {item.name for item in fields(ReaderTraining)}
-    ReaderTrainer(ReaderTraining(**{k: v for k, v in vars(arguments).items() if k in names})).run()
-    return 0
+    ranks = Ranks.from_environment()
+    try:
+        return train(arguments, ranks)
+    finally:
+        ranks.leave()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Rendered plates as training batches for the reader."""
 
 import multiprocessing
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -17,14 +17,14 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from kplate.images import Image, find_images, read_image
 from kplate.nets.lprnet import STEPS
-from kplate.plates.alphabet import BLANK, encode
 from kplate.plates.kinds import Kind
+from kplate.plates.script import KOREAN, Script
 from kplate.reader import fit_to_input
 from kplate.synth.crops import PlateCrop, sample_crop, sample_negative
 
 KINDS: Final = tuple(Kind)
-#: Longest text: 영경기14노8695.
-MAX_TEXT: Final = 10
+#: Longest text: one symbol a step. (The longest Korean one is 영경기14노8695.)
+MAX_TEXT: Final = STEPS
 _NO_KIND: Final = -100  # what PyTorch's cross entropy ignores
 _NEGATIVE_SHARE: Final = 0.04
 
@@ -36,12 +36,12 @@ class Batch:
     Attributes:
         image: uint8 (N, 3, H, W) RGB.
         steps: int64 (N, 18), the symbol or blank that each step should say.
-        text: int64 (N, 10), padded with blanks.
+        text: int64 (N, 18), padded with blanks.
         length: int64 (N,).
-        slots: int64 (N, 10), the step of each symbol.
-        corners: float32 (N, 8), as shares of the crop.
-        boxes: float32 (N, 10, 4), cells as shares of the plate.
-        kind: int64 (N,), -100 where there is no plate.
+        slots: int64 (N, 18), the step of each symbol.
+        corners: float32 (N, 8), as shares of the crop; NaN where nobody knows them.
+        boxes: float32 (N, 18, 4), cells as shares of the plate; empty where nobody knows them.
+        kind: int64 (N,), -100 where there is no plate, or of an unknown kind.
     """
 
     image: Tensor
@@ -52,6 +52,22 @@ class Batch:
     corners: Tensor
     boxes: Tensor
     kind: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        return Batch(
+            **{item.name: getattr(self, item.name).to(device, non_blocking=True) for item in fields(self)}
+        )
+
+    @property
+    def placed(self) -> Tensor:
+        """Bool (N,): rows that show a plate whose corners are known."""
+        return (self.kind >= 0) & ~self.corners.isnan().any(1)
+
+
+def stack(rows: Sequence[dict[str, NDArray[np.generic]]]) -> Batch:
+    """Join the rows of :func:`encode_crop` to a batch."""
+    return Batch(**{key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]})
 
 
 def slots_of(text: str) -> list[int]:
@@ -67,15 +83,17 @@ def slots_of(text: str) -> list[int]:
     return slots
 
 
-def encode_crop(crop: PlateCrop, size: tuple[int, int]) -> dict[str, NDArray[np.generic]]:
+def encode_crop(
+    crop: PlateCrop, size: tuple[int, int], script: Script = KOREAN
+) -> dict[str, NDArray[np.generic]]:
     """Turn a crop into one row of a batch."""
     height, width = crop.image.shape[:2]
     slots = slots_of(crop.text)
-    symbols = encode(crop.text)
+    symbols = script.encode(crop.text)
     row: dict[str, NDArray[np.generic]] = {
         "image": fit_to_input(crop.image, size),
-        "steps": np.full(STEPS, BLANK, np.int64),
-        "text": np.full(MAX_TEXT, BLANK, np.int64),
+        "steps": np.full(STEPS, script.blank, np.int64),
+        "text": np.full(MAX_TEXT, script.blank, np.int64),
         "length": np.array(len(symbols), np.int64),
         "slots": np.zeros(MAX_TEXT, np.int64),
         "corners": (crop.corners / (width, height)).astype(np.float32).reshape(8),
@@ -98,6 +116,7 @@ class RenderedPlates(IterableDataset[Batch]):
         seed: Seed; every worker draws its own stream from it.
         backgrounds: Small pictures to cut surroundings from.
         difficulty: Shared value in 0..1 that the loop raises as training goes on.
+        script: Symbols that the texts are encoded by; all of Korea's must be among them.
     """
 
     def __init__(
@@ -107,12 +126,14 @@ class RenderedPlates(IterableDataset[Batch]):
         seed: int,
         backgrounds: list[Image],
         difficulty: "Synchronized[float] | None" = None,
+        script: Script = KOREAN,
     ) -> None:
         self._batch = batch
         self._size = size
         self.seed = seed
         self._backgrounds = backgrounds
         self._difficulty = difficulty
+        self._script = script
 
     def __iter__(self) -> Iterator[Batch]:
         """Draw batches for ever."""
@@ -120,10 +141,12 @@ class RenderedPlates(IterableDataset[Batch]):
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng((self.seed, worker.id if worker else 0))
         while True:
-            level = self._difficulty.value if self._difficulty is not None else 1.0
-            rows = [encode_crop(self._sample(rng, level), self._size) for _ in range(self._batch)]
-            columns = {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
-            yield Batch(**columns)
+            yield stack([self.row(rng) for _ in range(self._batch)])
+
+    def row(self, rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
+        """Draw one row of a batch."""
+        level = self._difficulty.value if self._difficulty is not None else 1.0
+        return encode_crop(self._sample(rng, level), self._size, self._script)
 
     def _sample(self, rng: np.random.Generator, level: float) -> PlateCrop:
         if rng.random() < _NEGATIVE_SHARE:
@@ -175,8 +198,8 @@ def replay(batches: Iterable[Batch], depth: int, seed: int) -> Iterator[Batch]:
             kept[int(rng.integers(depth))] = batch
 
 
-def loader(dataset: RenderedPlates, workers: int) -> "DataLoader[Batch]":
-    """Draw in ``workers`` processes beside the training."""
+def loader(dataset: IterableDataset[Batch], workers: int) -> "DataLoader[Batch]":
+    """Make batches in ``workers`` processes beside the training."""
     context = multiprocessing.get_context("fork") if workers else None
     return DataLoader(
         dataset, batch_size=None, num_workers=workers, multiprocessing_context=context,

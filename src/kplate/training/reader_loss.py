@@ -1,4 +1,7 @@
-"""What the reader is trained for: text, where each symbol is, the plate's corners, its kind."""
+"""What the reader is trained for: text, where each symbol is, the plate's corners, its kind.
+
+Rendered plates teach all of it. Of real ones mostly the text alone is known: what is not, teaches nothing.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kplate.nets.lprnet import STEPS, LprNetOutput
-from kplate.plates.alphabet import BLANK
 from kplate.training.reader_data import Batch
 
 
@@ -39,9 +41,9 @@ def reader_loss(output: LprNetOutput, batch: Batch, weights: LossWeights) -> tup
         "ctc": _ctc(logits, batch),
         "attention": _attention(output.attention, batch),
         "corners": _corners(output.corners, batch),
-        "kind": F.cross_entropy(output.kind.float(), batch.kind),
+        "kind": _kind(output.kind, batch),
     }
-    total = sum((getattr(weights, name) * value for name, value in parts.items()), torch.zeros(()))
+    total = torch.stack([getattr(weights, name) * value for name, value in parts.items()]).sum()
     return total, {name: value.item() for name, value in parts.items()}
 
 
@@ -49,29 +51,43 @@ def _ctc(logits: Tensor, batch: Batch) -> Tensor:
     log_probs = logits.log_softmax(-1).transpose(0, 1)
     steps = torch.full_like(batch.length, STEPS)
     loss: Tensor = F.ctc_loss(
-        log_probs, batch.text, steps, batch.length, blank=BLANK, reduction="none", zero_infinity=True
+        log_probs,
+        batch.text,
+        steps,
+        batch.length,
+        blank=logits.shape[-1] - 1,
+        reduction="none",
+        zero_infinity=True,
     )
     return loss.mean() / 8  # about per symbol
 
 
 def _attention(attention: Tensor, batch: Batch) -> Tensor:
-    """Negative log of each symbol's attention that lies on its cell."""
+    """Negative log of each symbol's attention that lies on its cell, where cells are known."""
     _, _, rows, columns = attention.shape
-    xs = (torch.arange(columns) + 0.5) / columns
-    ys = (torch.arange(rows) + 0.5) / rows
-    x1, y1, x2, y2 = (batch.boxes[..., i : i + 1] for i in range(4))
+    longest = max(1, int(batch.length.max()))
+    boxes, slots = batch.boxes[:, :longest], batch.slots[:, :longest]
+    xs = (torch.arange(columns, device=boxes.device) + 0.5) / columns
+    ys = (torch.arange(rows, device=boxes.device) + 0.5) / rows
+    x1, y1, x2, y2 = (boxes[..., i : i + 1] for i in range(4))
     margin_x, margin_y = 0.5 / columns, 0.25 / rows
     in_x = ((xs > x1 - margin_x) & (xs < x2 + margin_x)).float()
     in_y = ((ys > y1 - margin_y) & (ys < y2 + margin_y)).float()
     cells = torch.einsum("nkr,nkc->nkrc", in_y, in_x)
-    index = batch.slots[:, :, None, None].expand(-1, -1, rows, columns)
+    index = slots[:, :, None, None].expand(-1, -1, rows, columns)
     on_cell = (attention.gather(1, index) * cells).sum((2, 3))
-    real = torch.arange(batch.slots.shape[1])[None] < batch.length[:, None]
+    real = (boxes[..., 2] > boxes[..., 0]).float()
     return -(on_cell.clamp(min=1e-5).log() * real).sum() / real.sum().clamp(min=1)
 
 
 def _corners(corners: Tensor, batch: Batch) -> Tensor:
-    plate = batch.kind >= 0
-    if not bool(plate.any()):
+    placed = batch.placed
+    if not bool(placed.any()):
         return corners.sum() * 0
-    return F.smooth_l1_loss(corners[plate], batch.corners[plate], beta=0.02)
+    return F.smooth_l1_loss(corners[placed], batch.corners[placed], beta=0.02)
+
+
+def _kind(kinds: Tensor, batch: Batch) -> Tensor:
+    if not bool((batch.kind >= 0).any()):
+        return kinds.float().sum() * 0  # the mean over no rows is no number
+    return F.cross_entropy(kinds.float(), batch.kind)

@@ -1,0 +1,68 @@
+"""One process or several that train together (``torchrun``), each on a graphics card or on processors."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from kplate.nets.lprnet import LprNet
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """This process among those of a run.
+
+    Attributes:
+        rank: Number of this process; 0 writes the files.
+        world: Number of processes.
+        device: What it computes on.
+    """
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @classmethod
+    def from_environment(cls) -> "Ranks":
+        """Join the processes that ``torchrun`` has started; alone without it. Takes a GPU where one is."""
+        local, world = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        cuda = torch.cuda.is_available()
+        device = torch.device("cuda", local % torch.cuda.device_count()) if cuda else torch.device("cpu")
+        if cuda:
+            torch.cuda.set_device(device)
+        if world > 1 and not dist.is_initialized():
+            dist.init_process_group("nccl" if cuda else "gloo")
+        return cls(dist.get_rank() if world > 1 else 0, world, device)
+
+    @property
+    def first(self) -> bool:
+        """Whether this process validates and writes the files."""
+        return self.rank == 0
+
+    def wrap(self, network: LprNet) -> nn.Module:
+        """Let the processes average their gradients of a network."""
+        if self.world == 1:
+            return network
+        return DistributedDataParallel(
+            network, device_ids=[self.device] if self.device.type == "cuda" else None
+        )
+
+    def agree(self, *values: float) -> list[float]:
+        """Return the first process's values in every process."""
+        if self.world == 1:
+            return list(values)
+        shared = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.broadcast(shared, 0)
+        return [float(value) for value in shared.tolist()]
+
+    def leave(self) -> None:
+        """Part from the other processes."""
+        if self.world > 1:
+            dist.destroy_process_group()
+
+
+#: A process on its own, on processors.
+ALONE = Ranks(0, 1, torch.device("cpu"))
