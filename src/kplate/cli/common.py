@@ -188,8 +188,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say which networks run, and how."""
     parser.add_argument("--threads", type=positive, metavar="N", help="threads to compute with")
     parser.add_argument(
-        "--weights", metavar="DIR", help="folder with the networks to use instead of the shipped ones"
+        "--weights",
+        metavar="DIR",
+        help="folder with the networks to use; what it does not hold is taken from the shipped ones",
     )
+    parser.add_argument("--reader", metavar="DIR", help="folder with the reader's network alone")
 
 
 def open_recognizer(args: argparse.Namespace) -> "Recognizer":
@@ -198,10 +201,37 @@ def open_recognizer(args: argparse.Namespace) -> "Recognizer":
     Raises:
         WeightsError: A network is missing, damaged or does not fit.
     """
+    return recognizer_with(args.weights, getattr(args, "reader", None), args)
+
+
+def recognizer_with(weights: str | None, reader: str | None, args: argparse.Namespace) -> "Recognizer":
+    """Open the recogniser of a folder of weights, of which one network may be missing.
+
+    Args:
+        weights: Folder, manifest or network; None for the shipped ones.
+        reader: The same for the reader alone.
+        args: Its ``threads`` and ``min_score`` count.
+
+    Raises:
+        WeightsError: A network is missing, damaged or does not fit.
+    """
     # Here, not above: `kplate --help` and the commands that read nothing need not load OpenCV and a runtime.
     from kplate import Recognizer
 
-    return Recognizer(weights=args.weights, threads=args.threads, min_score=getattr(args, "min_score", None))
+    return Recognizer(
+        detector_weights=_held(weights, "detector"),
+        reader_weights=reader or _held(weights, "reader"),
+        threads=args.threads,
+        min_score=getattr(args, "min_score", None),
+    )
+
+
+def _held(weights: str | None, task: str) -> str | None:
+    """Return the weights, or None where they are a folder that holds the other network alone."""
+    folder = Path(weights) if weights else None
+    if folder is None or not folder.is_dir() or (folder / f"{task}.json").is_file():
+        return weights
+    return None if any((folder / f"{other}.json").is_file() for other in ("detector", "reader")) else weights
 
 
 def run_module(name: str, arguments: list[str], *, needs: str, extra: str) -> int:

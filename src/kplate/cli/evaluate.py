@@ -4,7 +4,7 @@ import argparse
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -16,19 +16,29 @@ from kplate.cli.common import (
     add_recognizer_arguments,
     open_recognizer,
     prepare_file,
+    recognizer_with,
     write_json_line,
 )
+from kplate.cli.evaluate_tables import plain_table, print_comparison, print_trust
 from kplate.evaluation.report import figure_rows
 from kplate.evaluation.scoring import PictureOutcome, Verdict
 from kplate.evaluation.summary import Summary, kind_of, other_readings, wrong_texts
 from kplate.results import json_line
 
+if TYPE_CHECKING:
+    from kplate import Recognizer
+
+#: What ``--against`` calls the networks that ship with kplate.
+SHIPPED: Final = "shipped"
 #: Confusions that are printed; the report and the JSON have them all.
 _LISTED_CONFUSIONS: Final = 12
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
+    parser.add_argument(
+        "what", nargs="?", choices=("reader",), help="measure the reader alone, on plate crops: as --cropped"
+    )
     parser.add_argument(
         "folder",
         metavar="FOLDER",
@@ -44,46 +54,84 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help='JSON Lines {"file", "texts"} of further plates that truly are in the pictures: '
         "reading them is no error",
     )
+    parser.add_argument(
+        "--against",
+        metavar="DIR",
+        help="compare with the networks of another folder, plate by plate ('shipped' for the shipped ones)",
+    )
     add_recognizer_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure; the status is 1 where a picture could not be read."""
     screen = Screen(json=args.json)
-    further = evaluation.load_also(args.also) if args.also else None
-    samples = evaluation.load_samples(args.folder, further)
+    cropped = args.cropped or args.what == "reader"
+    recognizer = open_recognizer(args)
+    script = recognizer.reader.script
+    further = evaluation.load_also(args.also, script) if args.also else None
+    samples = evaluation.load_samples(args.folder, further, script)
     report = prepare_file(args.report) if args.report else None
-    recognise = functools.partial(open_recognizer(args), cropped=args.cropped)
-    outcomes = []
-    with screen.progress(len(samples), "pictures") as advance:
-        for outcome in evaluation.evaluate(samples, recognise, cropped=args.cropped):
-            outcomes.append(outcome)
-            advance(outcome.sample.name)
+    other = (
+        recognizer_with(None if args.against == SHIPPED else args.against, None, args)
+        if args.against
+        else None
+    )
+    outcomes = _outcomes(screen, samples, recognizer, cropped)
+    comparison = None
+    if other:
+        comparison = evaluation.compare(outcomes, _outcomes(screen, samples, other, cropped))
     summary = evaluation.summarise(outcomes)
     if args.json:
-        write_json_line(json_line({"data": args.folder, **summary.to_dict(), "wrong": _wrong(outcomes)}))
+        write_json_line(json_line({"data": args.folder, **_figures(summary, outcomes, comparison)}))
     else:
         _print(screen, summary, outcomes)
+        print_trust(screen.out, outcomes)
+        if comparison:
+            print_comparison(screen.out, comparison)
     if report:
         title = f"kplate on {Path(args.folder).resolve().name}"
-        evaluation.write_report(report, outcomes, title=title, cropped=args.cropped)
+        evaluation.write_report(report, outcomes, title=title, cropped=cropped, comparison=comparison)
         if not args.json:
             print(f"report: {report}")
     return FAILED if summary.failed else 0
+
+
+def _outcomes(
+    screen: Screen, samples: Sequence[evaluation.Sample], recognizer: "Recognizer", cropped: bool
+) -> list[PictureOutcome]:
+    outcomes = []
+    recognise = functools.partial(recognizer, cropped=cropped)
+    with screen.progress(len(samples), "pictures") as advance:
+        for outcome in evaluation.evaluate(samples, recognise, cropped=cropped):
+            outcomes.append(outcome)
+            advance(outcome.sample.name)
+    return outcomes
+
+
+def _figures(
+    summary: Summary, outcomes: Sequence[PictureOutcome], comparison: evaluation.Comparison | None
+) -> dict[str, object]:
+    """Return every figure as plain values."""
+    figures: dict[str, object] = {
+        **summary.to_dict(),
+        "trust": [point.to_dict() for point in evaluation.trust_curve(outcomes)],
+        "wrong": _wrong(outcomes),
+    }
+    return figures | ({"against": comparison.to_dict()} if comparison else {})
 
 
 def _print(screen: Screen, summary: Summary, outcomes: Sequence[PictureOutcome]) -> None:
     figures = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for name, value in figure_rows(summary):
         figures.add_row(Text(name), Text(value))
-    kinds = _table("kind", "best reading exact", "trusted exact", "trusted, wrong")
+    kinds = plain_table("kind", "best reading exact", "trusted exact", "trusted, wrong")
     for group in summary.kinds:
         kinds.add_row(group.name, str(group.seen), str(group.trusted_right), str(group.trusted_wrong))
     confusions = ", ".join(
         f"{true or 'nothing'}→{read or 'nothing'} ×{times}"
         for true, read, times in summary.confusions[:_LISTED_CONFUSIONS]
     )
-    worst = _table("trusted and wrong", "label", "reading", "score")
+    worst = plain_table("trusted and wrong", "label", "reading", "score")
     for text in wrong_texts(outcomes):
         if text.trusted:
             worst.add_row(Text(text.sample.name), text.truth, text.seen, f"{text.score:.3f}")
@@ -99,13 +147,6 @@ def _print(screen: Screen, summary: Summary, outcomes: Sequence[PictureOutcome])
         screen.out.print(Text(f"confusions: {confusions}"), soft_wrap=True)
     for name, error in summary.failed:
         screen.complain(f"{name}: {error}")
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in columns:
-        table.add_column(name)
-    return table
 
 
 def _wrong(outcomes: Sequence[PictureOutcome]) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kplate.errors import DataError
-from kplate.plates.grammar import is_valid, normalise
+from kplate.plates.script import KOREAN, Script
 
 LABELS_FILE: Final = "labels.jsonl"
 #: What a picture named by its text may end in.
@@ -39,7 +39,9 @@ class Sample:
 
 
 def load_samples(
-    folder: str | os.PathLike[str], also: Mapping[str, tuple[str, ...]] | None = None
+    folder: str | os.PathLike[str],
+    also: Mapping[str, tuple[str, ...]] | None = None,
+    script: Script = KOREAN,
 ) -> list[Sample]:
     """Load a folder of labelled pictures.
 
@@ -50,6 +52,7 @@ def load_samples(
     Args:
         folder: The folder.
         also: Further plates by picture name, from :func:`load_also`.
+        script: What texts may be; pictures whose name begins otherwise are no samples.
 
     Raises:
         DataError: The folder or its labels cannot be used; the message names file and line.
@@ -58,7 +61,7 @@ def load_samples(
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder")
     labels = root / LABELS_FILE
-    samples = list(_from_labels(labels)) if labels.is_file() else list(_from_names(root))
+    samples = list(_from_labels(labels, script) if labels.is_file() else _from_names(root, script))
     if not samples:
         raise DataError(
             f"{root}: no labelled pictures: it needs a {LABELS_FILE}, "
@@ -75,7 +78,7 @@ def load_samples(
     ]
 
 
-def load_also(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]]:
+def load_also(path: str | os.PathLike[str], script: Script = KOREAN) -> dict[str, tuple[str, ...]]:
     """Load further true plates of pictures: JSON Lines of ``{"file": …, "texts": […]}``.
 
     Raises:
@@ -83,12 +86,12 @@ def load_also(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]]:
     """
     further: dict[str, tuple[str, ...]] = {}
     for line, entry in _lines(Path(path)):
-        name, texts = _file_of(entry, path, line), _texts_of(entry, path, line, "texts")
+        name, texts = _file_of(entry, path, line), _texts_of(entry, path, line, "texts", script)
         further[name] = (*further.get(name, ()), *texts)
     return further
 
 
-def _from_labels(labels: Path) -> Iterator[Sample]:
+def _from_labels(labels: Path, script: Script) -> Iterator[Sample]:
     seen: dict[str, int] = {}
     missing: list[str] = []
     for line, entry in _lines(labels):
@@ -105,8 +108,8 @@ def _from_labels(labels: Path) -> Iterator[Sample]:
         yield Sample(
             path=path,
             name=name,
-            texts=_texts_of(entry, labels, line, "text" if "text" in entry else "texts"),
-            also=_texts_of(entry, labels, line, "also") if "also" in entry else (),
+            texts=_texts_of(entry, labels, line, "text" if "text" in entry else "texts", script),
+            also=_texts_of(entry, labels, line, "also", script) if "also" in entry else (),
             electric=electric,
             kind=str(kind) if kind is not None else None,
         )
@@ -116,13 +119,13 @@ def _from_labels(labels: Path) -> Iterator[Sample]:
         raise DataError(f"{labels}: pictures that are not there: {listed}{more}")
 
 
-def _from_names(root: Path) -> Iterator[Sample]:
+def _from_names(root: Path, script: Script) -> Iterator[Sample]:
     for path in sorted(root.iterdir()):
         if path.suffix.lower() not in PICTURE_SUFFIXES:
             continue
         # What follows the first underscore tells pictures of one plate apart.
-        text = normalise(path.stem.split("_", maxsplit=1)[0])
-        if is_valid(text):
+        text = script.clean(path.stem.split("_", maxsplit=1)[0])
+        if script.problem(text) is None:
             yield Sample(path=path, name=path.name, texts=(text,))
 
 
@@ -150,9 +153,11 @@ def _file_of(entry: Mapping[str, Any], path: str | os.PathLike[str], line: int) 
     return name
 
 
-def _texts_of(entry: Mapping[str, Any], path: str | os.PathLike[str], line: int, key: str) -> tuple[str, ...]:
+def _texts_of(
+    entry: Mapping[str, Any], path: str | os.PathLike[str], line: int, key: str, script: Script
+) -> tuple[str, ...]:
     value = entry.get(key)
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(text, str) and text.strip() for text in values):
         raise DataError(f'{path}, line {line}: "{key}" is missing, empty or not text')
-    return tuple(normalise(text) for text in values)
+    return tuple(script.clean(text) for text in values)

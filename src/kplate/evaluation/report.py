@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 
 from kplate.errors import KplateError
+from kplate.evaluation.comparison import Comparison
 from kplate.evaluation.data import Sample
 from kplate.evaluation.metrics import Share
 from kplate.evaluation.scoring import PictureOutcome, TextOutcome, Verdict
 from kplate.evaluation.summary import Summary, kind_of, other_readings, summarise, wrong_texts
+from kplate.evaluation.trust import trust_curve, trust_svg
 from kplate.files import StrPath, write_atomic
 from kplate.images import Image, read_image
 from kplate.results import Box, Plate
@@ -42,7 +44,12 @@ mark { background: #ffd0cc; } .none { color: #57606a; }
 
 
 def write_report(
-    path: StrPath, outcomes: Sequence[PictureOutcome], *, title: str, cropped: bool = False
+    path: StrPath,
+    outcomes: Sequence[PictureOutcome],
+    *,
+    title: str,
+    cropped: bool = False,
+    comparison: Comparison | None = None,
 ) -> None:
     """Write the report of an evaluation: self-contained, readable without a network.
 
@@ -51,6 +58,7 @@ def write_report(
         outcomes: What became of each picture.
         title: Title of the page.
         cropped: The pictures are plate crops.
+        comparison: How another network does on the same pictures; the outcomes are the first network's.
 
     Raises:
         OutputError: The file cannot be written.
@@ -60,6 +68,8 @@ def write_report(
         f"<h1>{escape(title)}</h1>",
         _figures(summary),
         _failed(summary),
+        _trust(outcomes),
+        _comparison(comparison, cropped),
         _wrong("Trusted and wrong", [t for t in wrong_texts(outcomes) if t.trusted], cropped),
         _others("Trusted readings that match no label: to be looked at", outcomes, Verdict.OTHER),
         _others("Reported twice", outcomes, Verdict.DUPLICATE),
@@ -90,7 +100,7 @@ def figure_rows(summary: Summary) -> list[tuple[str, str]]:
         ("Read exactly (best reading)", _with_interval(summary.seen)),
         ("Read exactly (trusted text)", _with_interval(summary.trusted_right)),
         ("Trusted readings of them", str(summary.trusted)),
-        ("– wrong", str(summary.trusted_wrong)),
+        ("– wrong", _with_interval(summary.trusted_wrong)),
         ("Trusted readings that match no label", str(summary.others[Verdict.OTHER])),
         ("Trusted readings of further known plates", str(summary.others[Verdict.KNOWN])),
         ("Plates reported twice", str(summary.others[Verdict.DUPLICATE])),
@@ -126,6 +136,34 @@ def _figures(summary: Summary) -> str:
 def _failed(summary: Summary) -> str:
     rows = [[escape(name), escape(error)] for name, error in summary.failed]
     return _section("Pictures that could not be read", ("File", "Reason"), rows)
+
+
+def _trust(outcomes: Sequence[PictureOutcome]) -> str:
+    points = trust_curve(outcomes)
+    rows = [[f"{p.threshold:g}", str(p.trusted), _with_interval(p.wrong)] for p in points]
+    table = _table(("Trusted from", "Trusted", "Wrong of them"), rows)
+    return f"<h2>Trusted and rejected</h2>\n{trust_svg(points)}{table}"
+
+
+def _comparison(comparison: Comparison | None, cropped: bool) -> str:
+    """Show the figures of a comparison, and every plate that the networks read differently."""
+    if comparison is None:
+        return ""
+    rows = []
+    for first, second in comparison.differing:
+        seen = first if first.plate else second
+        box = seen.plate.box if seen.plate and not cropped else None
+        readings = [
+            f"{_marked(text.seen, text.truth) or _nothing()}<br>{text.score:.3f}"
+            f"{'' if text.trusted else ', not trusted'}"
+            for text in (first, second)
+        ]
+        rows.append(
+            [_picture(first.sample, box, cropped), escape(first.truth), *readings, escape(first.sample.name)]
+        )
+    figures = _table((), ([escape(name), escape(value)] for name, value in comparison.rows()))
+    columns = ("Picture", "Label", "First", "Second", "File")
+    return f"<h2>Against the other network</h2>\n{figures}{_section('Read differently', columns, rows)}"
 
 
 def _wrong(heading: str, texts: Sequence[TextOutcome], cropped: bool) -> str:
