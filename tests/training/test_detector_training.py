@@ -208,3 +208,25 @@ def test_drawn_pictures_have_labels_of_their_own():
 def test_scenes_differ_by_seed():
     one, two = (procedural_scene(np.random.default_rng(seed)) for seed in (1, 2))
     assert not np.array_equal(one.image, two.image)
+
+
+def test_findings_complete_the_labels_that_a_folder_lacks(tmp_path):
+    from kplate.detector import Detection
+    from kplate.training.data import Record
+    from kplate.training.data_completed import complete
+
+    car = np.array([[0, 0, 0, 200, 100]], np.float32)
+    found = (
+        Detection("car", (0.0, 0.0, 198.0, 100.0), 0.9),  # labelled already
+        Detection("car", (300.0, 0.0, 400.0, 90.0), 0.8),
+        Detection("license_plate", (80.0, 70.0, 120.0, 80.0), 0.9),
+        Detection("license_plate", (20.0, 5.0, 180.0, 30.0), 0.9),  # a bus's sign
+        Detection("license_plate", (150.0, 80.0, 170.0, 90.0), 0.4),
+    )
+    partly = complete(Record(tmp_path / "a.jpg", car, car[:0], (0.3, 0.0, 1.0), 400, 200), found)
+    assert [entry["class"] for entry in partly["objects"]] == ["car", "car", "license_plate"]
+    assert len(partly["ignored"]) == 2
+    assert partly["negatives"] == [1.0, 1.0, 1.0]
+    fully = complete(Record(tmp_path / "a.jpg", car, car[:0], (1.0, 1.0, 1.0), 400, 200), found)
+    assert len(fully["objects"]) == 1
+    assert len(fully["ignored"]) == 4

@@ -1,8 +1,8 @@
 """Completes the labels of photographs with a trained detector's own findings.
 
-`python -m kplate.training.data_completed --data DIR --weights DIR --out DIR` writes folders of labels (the pictures
-stay where they are). What the detector is sure of and nobody labelled becomes a label where the folder does not
-label that class, and is ignored elsewhere; what it half believes is ignored.
+`python -m kplate.training.data_completed --data DIR --weights DIR --out DIR` writes folders of labels (the
+pictures stay where they are). What the detector is sure of and nobody labelled becomes a label where the
+folder does not label that class, and is ignored elsewhere; what it half believes is ignored.
 """
 
 import argparse
