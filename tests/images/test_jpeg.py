@@ -1,6 +1,7 @@
 """JPEG files: sound ones that decoders remark on, and damage that decoders pass over."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def with_stray_bytes_before_restarts(data: bytes) -> bytes:
 
 
 #: What some cameras do and decoders remark on.
-REMARKABLE = {
+REMARKABLE: dict[str, Callable[[bytes], bytes]] = {
     "stray bytes between segments": with_stray_bytes,
     "fill bytes before a segment": lambda data: data[:2] + b"\xff" * 40 + data[2:],
     "some bytes before the end": lambda data: data[:-2] + b"\1\2\3\4\5\6\7" + END,
@@ -128,7 +129,7 @@ def without_restart(data: bytes) -> bytes:
 
 
 #: Damage -> what is done to a file, and a word of the message.
-DAMAGE = {
+DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "cut short but ended": (lambda data: data[: len(data) // 2] + END, "premature end"),
     "a part is missing": (with_shifted_bits, "premature end"),
     "a part is there twice": (with_extra_data, "left over"),
