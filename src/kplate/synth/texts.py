@@ -8,21 +8,22 @@ from kplate.plates.alphabet import COMMERCIAL, DIPLOMATIC, MILITARY, PRIVATE, RE
 from kplate.plates.grammar import kind_fits, validate
 from kplate.plates.kinds import UNREAD_KINDS, Kind
 
-#: Share of each kind. Rare kinds are drawn more often than roads show them, so that they are learned too.
+#: Share of each kind. Rare kinds and those of two lines are drawn more often than roads show them: two-line
+#: plates hold more symbols on fewer pixels and are learned last.
 KIND_WEIGHTS: Final[dict[Kind, float]] = {
-    Kind.WHITE_LONG: 24,
-    Kind.WHITE_SHORT: 10,
+    Kind.WHITE_LONG: 16,
+    Kind.WHITE_SHORT: 9,
     Kind.WHITE_LARGE: 2,
-    Kind.WHITE_8_PAINTED: 8,
-    Kind.WHITE_8_FILM: 11,
+    Kind.WHITE_8_PAINTED: 7,
+    Kind.WHITE_8_FILM: 8,
     Kind.WHITE_8_SHORT: 1,
-    Kind.ELECTRIC: 7,
-    Kind.CORPORATE: 2.5,
-    Kind.COMMERCIAL_SHORT: 6,
-    Kind.COMMERCIAL_LONG: 6.5,
-    Kind.COMMERCIAL_LARGE: 2,
-    Kind.GREEN_REGION: 7,
-    Kind.GREEN: 7,
+    Kind.ELECTRIC: 6,
+    Kind.CORPORATE: 2,
+    Kind.COMMERCIAL_SHORT: 9,
+    Kind.COMMERCIAL_LONG: 8,
+    Kind.COMMERCIAL_LARGE: 3,
+    Kind.GREEN_REGION: 14,
+    Kind.GREEN: 12,
     Kind.DIPLOMATIC_SHORT: 0.6,
     Kind.DIPLOMATIC_LONG: 0.8,
     Kind.TEMPORARY_SHORT: 0.4,
