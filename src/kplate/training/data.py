@@ -7,7 +7,7 @@ a folder does not label is recorded as such, so that a visible but unlabelled pl
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -174,8 +174,15 @@ class Pool:
         return picture, record, picture.shape[1] / record.width
 
 
-def open_pools(root: Path, extra: Callable[[], Iterator[tuple[Path, float]]] | None = None) -> list[Pool]:
-    """The pools of all training folders below `root`, and of further folders with their shares.
+def open_pools(
+    root: Path, extra: Iterable[tuple[Path, float]] = (), without: Collection[str] = ()
+) -> list[Pool]:
+    """The pools of training pictures.
+
+    Args:
+        root: Holds the folders of :data:`SOURCES`, or some of them.
+        extra: Further folders, and their shares.
+        without: Names of folders below `root` to leave out.
 
     Raises:
         DataError: No folder is there at all.
@@ -183,10 +190,9 @@ def open_pools(root: Path, extra: Callable[[], Iterator[tuple[Path, float]]] | N
     pools = [
         Pool(load_folder(root / source.folder, source.negatives, source.split), source.share)
         for source in SOURCES
-        if (root / source.folder / "labels.jsonl").exists()
+        if source.folder not in without and (root / source.folder / "labels.jsonl").exists()
     ]
-    for folder, share in extra() if extra else ():
-        pools.append(Pool(load_folder(folder), share))
+    pools += [Pool(load_folder(folder), share) for folder, share in extra]
     if not pools:
         raise DataError(f"{root}: holds none of {', '.join(source.folder for source in SOURCES)}")
     return pools

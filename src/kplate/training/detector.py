@@ -46,6 +46,7 @@ class Settings:
         seed: Seed of weights and pictures.
         threads: CPU threads.
         extra: Further folders of generated pictures, as `FOLDER=SHARE`.
+        without: Names of training folders that are left out.
         steps: Stop after this many steps, for tests (0 = no limit).
         save_minutes: Time between checkpoints.
     """
@@ -60,6 +61,7 @@ class Settings:
     seed: int = 1
     threads: int = 1
     extra: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     steps: int = 0
     save_minutes: float = 3.0
 
@@ -186,7 +188,7 @@ class Training:
         total, parts = self.loss(outputs, targets)
         if not bool(torch.isfinite(total)):
             raise DataError(
-                f"training stopped at step {self.step}: the loss is {float(total)}; "
+                f"training stopped at step {self.step}: the loss is {float(total.detach())}; "
                 f"lower --rate, or go on from {self.checkpoint} with --resume"
             )
         self.optimiser.zero_grad(set_to_none=True)
@@ -207,7 +209,7 @@ class Training:
         rng = np.random.default_rng((settings.seed, self.step))
         named = (text.partition("=") for text in settings.extra)
         extra = [(Path(name), float(share or 0.1)) for name, _, share in named]
-        sampler = Sampler(open_pools(settings.data, lambda: iter(extra)), rng)
+        sampler = Sampler(open_pools(settings.data, extra, settings.without), rng)
         curves, recent = Curves(settings.out / "log"), Means()
         start, before, saved = time.monotonic(), self.minutes, time.monotonic()
         last = self.step + settings.steps if settings.steps else sys.maxsize
@@ -287,11 +289,12 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[Settings, bool]:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--extra", action="append", default=[], metavar="FOLDER=SHARE")
+    parser.add_argument("--without", action="append", default=[], metavar="FOLDER")
     parser.add_argument("--steps", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
     options = vars(parser.parse_args(arguments))
     resume = bool(options.pop("resume"))
-    options["extra"] = tuple(options["extra"])
+    options["extra"], options["without"] = tuple(options["extra"]), tuple(options["without"])
     return Settings(**options), resume
 
 
