@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,18 +16,10 @@ from kplate.images import Image, as_image
 from kplate.plates.grammar import display, kind_fits, use_of
 from kplate.plates.kinds import ELECTRIC_KINDS, Kind
 from kplate.plates.script import KOREA, Script
-from kplate.results import Point
+from kplate.reader_views import Corners, fit_to_input, has_colour, straighten, to_pixels
 
 #: Crops are read at most this many at a time, to bound memory.
 _MOST_AT_ONCE: Final = 32
-#: A picture shows colour where this share of its pixels differs from one common tint by so many steps of 255.
-#: Grey cameras stay under 2 steps; colour photographs of a white car on grey ground reach 9.
-_COLOUR_STEPS: Final = 5.0
-_COLOUR_SHARE: Final = 0.02
-#: Pixels darker or brighter than this are left out: where one channel is clipped, a tint looks like colour.
-_UNCLIPPED: Final = (8.0, 245.0)
-
-Corners = tuple[Point, Point, Point, Point]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,27 +101,41 @@ class Reader:
     def read_batch(self, images: Sequence[Image], *, colour: bool | None = None) -> list[Reading]:
         """Read several crops at once.
 
+        A plate whose reading is not trusted gets a second look, straightened by the corners that the first
+        look found: turned and slanted plates then fill the network's input. The surer reading counts.
+
         Args:
             images: uint8 H x W x 3 BGR arrays.
             colour: Whether the picture that the crops come from shows colour; ``None`` judges each crop.
         """
+        coloured = [has_colour(image) if colour is None else colour for image in images]
+        readings = self._look(images, coloured)
+        again = [i for i, reading in enumerate(readings) if reading.text is None and reading.candidate]
+        views = [straighten(images[i], readings[i].corners, self.manifest.input) for i in again]
+        pairs = [(i, view) for i, view in zip(again, views, strict=True) if view is not None]
+        second = self._look([view.image for _, view in pairs], [coloured[i] for i, _ in pairs])
+        for (i, view), reading in zip(pairs, second, strict=True):
+            if reading.score > readings[i].score:
+                readings[i] = replace(reading, corners=view.back(reading.corners))
+        return readings
+
+    def _look(self, images: Sequence[Image], coloured: Sequence[bool]) -> list[Reading]:
+        """Read crops as they are."""
         readings: list[Reading] = []
         for start in range(0, len(images), _MOST_AT_ONCE):
-            part = images[start : start + _MOST_AT_ONCE]
-            batch = np.stack([fit_to_input(image, self.manifest.input) for image in part])
+            part = slice(start, start + _MOST_AT_ONCE)
+            batch = np.stack([fit_to_input(image, self.manifest.input) for image in images[part]])
             outputs = self._engine.run(batch.astype(np.float32) / np.float32(255))
             if outputs["logits"].shape[-1] != self.script.blank + 1:
                 raise WeightsError(
                     f"cannot use {self.manifest.file}: it has {outputs['logits'].shape[-1] - 1} symbols, "
                     f"its manifest's alphabet {self.script.blank}"
                 )
-            probabilities = softmax(outputs["logits"], self.manifest.temperature)
-            kinds = softmax(outputs["kind"])
-            for image, steps, kind, corners in zip(
-                part, probabilities, kinds, outputs["corners"], strict=True
-            ):
-                coloured = has_colour(image) if colour is None else colour
-                readings.append(self._interpret(image, steps, kind, corners, coloured))
+            steps = softmax(outputs["logits"], self.manifest.temperature)
+            rows = zip(
+                images[part], steps, softmax(outputs["kind"]), outputs["corners"], coloured[part], strict=True
+            )
+            readings += [self._interpret(*row) for row in rows]
         return readings
 
     def _interpret(
@@ -142,7 +147,7 @@ class Reader:
         coloured: bool,
     ) -> Reading:
         height, width = image.shape[:2]
-        quad = _corners(corners, width, height)
+        quad = to_pixels(corners, width, height)
         alphabet = self.script.alphabet
         paths = beam_search(steps, self._automaton, alphabet=alphabet)
         best = paths[0] if paths else greedy(steps, alphabet)
@@ -166,44 +171,3 @@ class Reader:
         among = fitting or list(range(len(self._kinds)))
         index = max(among, key=lambda i: float(kinds[i]))
         return self._kinds[index], float(kinds[index])
-
-
-def _corners(values: NDArray[np.float32], width: int, height: int) -> Corners:
-    points = [(float(values[2 * i]) * width, float(values[2 * i + 1]) * height) for i in range(4)]
-    return points[0], points[1], points[2], points[3]
-
-
-def fit_to_input(image: Image, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Stretch a crop to the network's input.
-
-    Args:
-        image: uint8 H x W x 3 BGR.
-        size: Width and height.
-
-    Returns:
-        uint8 (3, height, width), RGB.
-    """
-    height, width = image.shape[:2]
-    shrinks = width > size[0] and height > size[1]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    stretched = cv2.resize(image, size, interpolation=method)
-    return np.ascontiguousarray(stretched[..., ::-1].transpose(2, 0, 1), dtype=np.uint8)
-
-
-def has_colour(image: Image) -> bool:
-    """Tell whether a picture shows colours, not shades of one tint as infra-red and grey cameras do.
-
-    Args:
-        image: uint8 H x W x 3 BGR.
-    """
-    step = max(1, int(max(image.shape[:2]) / 240))
-    pixels = np.asarray(image[::step, ::step], np.float32).reshape(-1, 3).T
-    low, high = _UNCLIPPED
-    blue, green, red = pixels[:, (pixels.min(0) > low) & (pixels.max(0) < high)]
-    level = (blue + green + red) / 3
-    if not level.size:
-        return False
-    off = np.zeros(level.shape, bool)
-    for channel in (blue, green, red):
-        off |= np.abs(channel - level * (channel.mean() / level.mean())) > _COLOUR_STEPS
-    return float(off.mean()) > _COLOUR_SHARE

@@ -10,7 +10,8 @@ from typing import Final
 from kplate.detector import Detection, Detector
 from kplate.files import StrPath
 from kplate.images import Image, as_image
-from kplate.reader import Reader, Reading, has_colour
+from kplate.reader import Reader, Reading
+from kplate.reader_views import has_colour
 from kplate.results import Box, Permit, Plate, Point, Recognition, Vehicle
 
 #: Labels of a detector that are vehicles: kplate's own class, and those of COCO-trained detectors.

@@ -23,7 +23,7 @@ from kplate.ctc import beam_search, softmax
 from kplate.engines import open_engine
 from kplate.plates.automaton import plate_automaton
 from kplate.plates.grammar import is_valid
-from kplate.reader import fit_to_input
+from kplate.reader_views import fit_to_input
 from kplate.synth.crops import PlateCrop, sample_crop, sample_negative
 
 _TEMPERATURES: Final = (0.7, 0.85, 1.0, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8)
