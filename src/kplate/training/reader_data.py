@@ -19,7 +19,7 @@ from kplate.images import Image, find_images, read_image
 from kplate.nets.lprnet import STEPS
 from kplate.plates.kinds import Kind
 from kplate.plates.script import KOREAN, Script
-from kplate.reader import fit_to_input
+from kplate.reader_views import fit_to_input
 from kplate.synth.crops import PlateCrop, sample_crop, sample_negative
 
 KINDS: Final = tuple(Kind)

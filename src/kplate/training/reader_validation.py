@@ -13,7 +13,7 @@ from torch import nn
 from kplate.ctc import beam_search, greedy, softmax
 from kplate.nets.lprnet import STEPS
 from kplate.plates.script import Script
-from kplate.reader import fit_to_input
+from kplate.reader_views import fit_to_input
 from kplate.training.calibrate import likelihood, threshold_for
 from kplate.training.plates_data_crops import Crops
 
