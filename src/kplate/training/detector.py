@@ -211,6 +211,7 @@ class Training:
         extra = [(Path(name), float(share or 0.1)) for name, _, share in named]
         sampler = Sampler(open_pools(settings.data, extra, settings.without), rng)
         curves, recent = Curves(settings.out / "log"), Means()
+        row: dict[str, float] = {}
         start, before, saved = time.monotonic(), self.minutes, time.monotonic()
         last = self.step + settings.steps if settings.steps else sys.maxsize
         former = signal.signal(signal.SIGTERM, self._stop)
@@ -219,14 +220,16 @@ class Training:
             recent.add(self.learn(sampler.batch(settings.batch, height, width)))
             self.minutes = before + (time.monotonic() - start) / 60
             if self.step % 50 == 0:
-                curves.add(self.step, self.minutes, self._row(recent))
+                row = self._row(recent)
+                curves.add(self.step, self.minutes, row)
             if time.monotonic() - saved > settings.save_minutes * 60:
                 self.save()
                 curves.draw()
                 saved = time.monotonic()
         signal.signal(signal.SIGTERM, former)
-        row = self._row(recent)
-        curves.add(self.step, self.minutes, row)
+        if recent.count:
+            row = self._row(recent)
+            curves.add(self.step, self.minutes, row)
         self.save()
         curves.draw()
         return row
@@ -241,24 +244,24 @@ class Means:
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
-        self._count, self._since = 0, time.monotonic()
+        self.count, self._since = 0, time.monotonic()
 
     def add(self, parts: dict[str, float]) -> None:
         """Adds one step's losses."""
         for key, value in parts.items():
             self._sums[key] = self._sums.get(key, 0.0) + value
-        self._count += 1
+        self.count += 1
 
     @property
     def speed(self) -> float:
         """Steps a second."""
-        return self._count / max(time.monotonic() - self._since, 1e-9)
+        return self.count / max(time.monotonic() - self._since, 1e-9)
 
     def take(self) -> dict[str, float]:
         """The means; begins anew."""
-        means = {key: value / max(self._count, 1) for key, value in self._sums.items()}
+        means = {key: value / max(self.count, 1) for key, value in self._sums.items()}
         self._sums = dict.fromkeys(self._sums, 0.0)
-        self._count, self._since = 0, time.monotonic()
+        self.count, self._since = 0, time.monotonic()
         return means
 
 
