@@ -37,7 +37,8 @@ class Comparison:
         count = self.only_first + self.only_second
         fewer = min(self.only_first, self.only_second)
         tail = sum(math.comb(count, i) for i in range(fewer + 1))
-        return min(1.0, 2.0 * tail * 0.5**count)
+        ways: int = 2**count
+        return min(1.0, 2 * tail / ways)
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yield the figures as rows of name and value, for people."""

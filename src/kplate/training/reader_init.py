@@ -1,6 +1,6 @@
 """Beginning with weights that exist: a checkpoint, a run, or an exported network such as the shipped one.
 
-An exported network holds each batch normalisation folded into the convolution before it, which computes the
+An exported network holds each batch normalisation folded into the layer before it, which computes the
 same but cannot be trained further: the statistics are gone. They are measured again on rendered plates, and
 the normalisations set up anew around them so that the network computes what it did.
 """
@@ -101,8 +101,12 @@ def _values(path: Path) -> dict[str, Tensor]:
 
 
 def _assign(network: LprNet, values: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Set every parameter outside the batch normalisations; return the biases folded into convolutions."""
-    normalised = {name for name, module in network.named_modules() if isinstance(module, nn.BatchNorm2d)}
+    """Set all but the batch normalisations; return the biases folded into the layers before them."""
+    normalised = {
+        name
+        for name, module in network.named_modules()
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))
+    }
     state, folded = network.state_dict(), {}
     for name in state:
         module = name.rpartition(".")[0]
@@ -115,7 +119,7 @@ def _assign(network: LprNet, values: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _before(name: str) -> str:
-    """Return the name of the convolution that stands before a batch normalisation in its sequence."""
+    """Return the name of the layer that stands before a batch normalisation in its sequence."""
     head, _, last = name.rpartition(".")
     return f"{head}.{int(last) - 1}"
 
@@ -130,7 +134,8 @@ def _unfold(network: LprNet, folded: dict[str, Tensor]) -> None:
         _set(layer, bias, torch.zeros_like(bias), torch.ones_like(bias))
 
         def measure(_: nn.Module, inputs: tuple[Tensor], name: str = name) -> None:
-            moments[name] = (inputs[0].mean((0, 2, 3)), inputs[0].var((0, 2, 3)))
+            axes = [axis for axis in range(inputs[0].dim()) if axis != 1]
+            moments[name] = (inputs[0].mean(axes), inputs[0].var(axes))
 
         hooks.append(layer.register_forward_pre_hook(measure))
     plates = RenderedPlates(_MEASURED, network.config.input_size, 5, [])
