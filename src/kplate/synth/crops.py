@@ -130,8 +130,8 @@ def _viewpoint(
     else:
         yaw = rng.normal(0, 0.5)
         pitch, roll = rng.normal(0.05, 0.25), rng.normal(0, 0.09)
-    if rng.random() < 0.06:
-        roll += rng.normal(0, 0.22)
+    if rng.random() < 0.12:
+        roll += rng.normal(0, 0.25)
     yaw, pitch, roll = (
         a * difficulty for a in (np.clip(yaw, -_MAX_YAW, _MAX_YAW), np.clip(pitch, -0.8, 0.8), roll)
     )

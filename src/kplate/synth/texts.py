@@ -30,7 +30,7 @@ KIND_WEIGHTS: Final[dict[Kind, float]] = {
     Kind.TEMPORARY_LONG: 0.6,
     Kind.TEMPORARY_10_SHORT: 0.1,
     Kind.TEMPORARY_10_LONG: 0.1,
-    Kind.MILITARY: 1.2,
+    Kind.MILITARY: 2.5,
     Kind.CONSTRUCTION: 0.8,
     Kind.CONSTRUCTION_OLD: 0.8,
     Kind.MOTORCYCLE_OLD: 0.3,
