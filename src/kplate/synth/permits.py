@@ -32,9 +32,9 @@ class PermitStyle(StrEnum):
 
 
 STYLE_SHARES: Final = {
-    PermitStyle.YELLOW: 0.55,
-    PermitStyle.WHITE: 0.22,
-    PermitStyle.ORANGE: 0.10,
+    PermitStyle.YELLOW: 0.58,
+    PermitStyle.WHITE: 0.17,
+    PermitStyle.ORANGE: 0.12,
     PermitStyle.OLD: 0.13,
 }
 #: BGR, read off photographs.

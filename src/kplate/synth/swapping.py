@@ -216,11 +216,12 @@ def add_distractors(photograph: Photograph, rng: np.random.Generator) -> Photogr
     image = photograph.image.copy()
     height, width = image.shape[:2]
     taken = [plate.box for plate in photograph.plates] + list(photograph.permits)
-    for x1, y1, x2, y2 in photograph.vehicles:
-        if x2 - x1 < 70 or rng.random() < 0.3:
+    badged = [box for box in photograph.vehicles if box[2] - box[0] >= 60 for _ in range(2)]
+    for x1, y1, x2, y2 in badged:
+        if rng.random() < 0.45:
             continue
         size = (x2 - x1) * float(np.exp(rng.uniform(*np.log(_EMBLEM_SHARE))))
-        centre = (x1 + (x2 - x1) * rng.uniform(0.3, 0.7), y1 + (y2 - y1) * rng.uniform(0.4, 0.62))
+        centre = (x1 + (x2 - x1) * rng.uniform(0.25, 0.75), y1 + (y2 - y1) * rng.uniform(0.35, 0.7))
         shape = (size, size * float(rng.choice((0.5, 0.58, 0.75, 1.0))))
         _lay_board(image, _badge(rng), centre, shape, taken, 1.0)
     for _ in range(int(rng.integers(0, 3))):
@@ -261,9 +262,11 @@ def _badge(rng: np.random.Generator) -> NDArray[np.uint8]:
     if rng.random() < 0.8:
         cv2.ellipse(board, (64, 64), (53, 53), 0, 0, 360, (*fill, 255), -1, cv2.LINE_AA)
     ink = (chrome, chrome, chrome, 255) if rng.random() < 0.7 else (20, 20, 160, 255)
-    if rng.random() < 0.5:
-        word = str(rng.choice(_WORDS))[:3]
-        cv2.putText(board, word, (14, 82), cv2.FONT_HERSHEY_DUPLEX, 1.5, ink, 5, cv2.LINE_AA)
+    if rng.random() < 0.6:
+        word = "".join(chr(int(letter)) for letter in rng.integers(65, 91, int(rng.integers(2, 4))))
+        size, _ = cv2.getTextSize(word, cv2.FONT_HERSHEY_DUPLEX, 1.6, 5)
+        at = (64 - size[0] // 2, 64 + size[1] // 2)
+        cv2.putText(board, word, at, cv2.FONT_HERSHEY_DUPLEX, 1.6, ink, 5, cv2.LINE_AA)
     else:
         points = rng.integers(24, 104, (4, 2)).reshape(1, -1, 2)
         cv2.polylines(board, [points.astype(np.int32)], bool(rng.random() < 0.5), ink, 10, cv2.LINE_AA)

@@ -17,6 +17,7 @@ Image = NDArray[np.uint8]
 
 MIN_VISIBLE = 0.45  # share of an object that must stay in the frame for it to be taught
 MIN_SIDE = {0: 8.0, 1: 6.0, 2: 6.0}  # px; smaller objects of each class are ignored
+GREY_PERMIT = 24.0  # px; smaller permits are not taught in grey pictures
 FLIP = 0.5
 MOSAIC = 0.2
 FOCUS = 0.35  # how often the view is laid around an object
@@ -98,9 +99,13 @@ class Sampler:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=(fill, fill, fill),
         )
-        recolour(canvas, self.rng)
+        grey = recolour(canvas, self.rng)
         own = picture.shape[1] / record.width
         objects, lost = move(record.objects, matrix, own, canvas.shape[0], canvas.shape[1])
+        if grey:  # a small permit without its colour is a badge
+            sides = (objects[:, 3:] - objects[:, 1:3]).max(axis=1, initial=0.0)
+            doubtful = (objects[:, 0] == PERMIT) & (sides < GREY_PERMIT)
+            objects, lost = objects[~doubtful], np.concatenate((lost, objects[doubtful]))
         unsure, rest = move(record.ignored, matrix, own, canvas.shape[0], canvas.shape[1])
         return objects, np.concatenate((lost, unsure, rest)), np.asarray(record.negatives, np.float32)
 
@@ -174,8 +179,12 @@ def move(
     return result[taught], result[seen]
 
 
-def recolour(image: Image, rng: np.random.Generator) -> None:
-    """Changes exposure, gamma, colour cast and saturation in place; sometimes to grey, infra-red or night."""
+def recolour(image: Image, rng: np.random.Generator) -> bool:
+    """Changes exposure, gamma, colour cast and saturation in place; sometimes to grey, infra-red or night.
+
+    Returns:
+        Whether the picture is grey now.
+    """
     kind = rng.random()
     levels = np.arange(256, dtype=np.float32) / 255
     night = kind < 0.08
@@ -187,12 +196,13 @@ def recolour(image: Image, rng: np.random.Generator) -> None:
     if kind > 0.88 or rng.random() < 0.05:
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         image[:] = cv2.LUT(np.repeat(grey[:, :, None], 3, axis=2), np.repeat(table[None, :, :1], 3, axis=2))
-        return
+        return True
     if rng.random() < 0.5:
         keep = float(rng.uniform(0.4, 1.4))
         weights = np.full((3, 3), (1 - keep) / 3, np.float32) + np.eye(3, dtype=np.float32) * keep
         cv2.transform(image, weights, dst=image)
     image[:] = cv2.LUT(image, table[None])
+    return False
 
 
 def degrade(image: Image, rng: np.random.Generator) -> None:
