@@ -180,7 +180,7 @@ def open_pools(
     """The pools of training pictures.
 
     Args:
-        root: Holds the folders of :data:`SOURCES`, or some of them.
+        root: Holds the folders of :data:`SOURCES`, or some of them, or is such a folder itself.
         extra: Further folders, and their shares.
         without: Names of folders below `root` to leave out.
 
@@ -192,7 +192,10 @@ def open_pools(
         for source in SOURCES
         if source.folder not in without and (root / source.folder / "labels.jsonl").exists()
     ]
+    if (root / "labels.jsonl").exists():
+        pools.append(Pool(load_folder(root), 1.0))
     pools += [Pool(load_folder(folder), share) for folder, share in extra]
     if not pools:
-        raise DataError(f"{root}: holds none of {', '.join(source.folder for source in SOURCES)}")
+        names = ", ".join(source.folder for source in SOURCES)
+        raise DataError(f"{root}: holds neither labels.jsonl nor any of the folders {names}")
     return pools
