@@ -289,8 +289,9 @@ def test_an_exported_network_can_be_trained_further(few: OwnPlates, tmp_path: Pa
     ReaderTrainer(settings(tmp_path / "a", 2), plates=few).run()
     made = {"name": "small", "threshold": None, "temperature": None, "facts": {}}
     export_reader(tmp_path / "a" / BEST, tmp_path, **made)  # type: ignore[arg-type]
-    config, weights, alphabet = load_weights(str(tmp_path))
-    assert alphabet == KOREAN.alphabet
+    begin = load_weights(str(tmp_path))
+    config, weights = begin.config, begin.values
+    assert (begin.alphabet, begin.taught) == (KOREAN.alphabet, False)
     source, rebuilt = LprNet(config).eval(), LprNet(config).eval()
     source.load_state_dict(load_checkpoint(tmp_path / "a" / BEST)["average"])
     rebuilt.load_state_dict(weights)
@@ -309,7 +310,6 @@ def test_an_exported_network_can_be_trained_further(few: OwnPlates, tmp_path: Pa
         still = rebuilt(plates.float() / 255).logits
         moving = rebuilt.train()(plates.float() / 255).logits
     assert (still - moving).abs().mean() < still.std()
-    begin = (config, weights, alphabet)
     trainer = ReaderTrainer(settings(tmp_path / "b", 1), plates=few, begin=begin)
     assert torch.equal(trainer.network.state_dict()["mix.0.weight"], weights["mix.0.weight"])
     assert trainer.run()
@@ -383,3 +383,22 @@ def test_arguments_that_do_not_fit(
     monkeypatch.chdir(tmp_path / "one")
     with pytest.raises(KplateError, match=message):
         command.main(["--out", "out", *arguments])
+
+
+def test_checkpoints_of_earlier_releases_stay_usable(few: OwnPlates, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="needs the export extra")
+    from kplate.export.reader import export_reader
+
+    assert ReaderTrainer(replace(settings(tmp_path, 1), replay=0)).run()
+    path = tmp_path / "checkpoint.pt"
+    state = load_checkpoint(path)
+    keys = ("network", "average", "optimizer", "config", "seconds", "step")
+    torch.save({key: state[key] for key in keys}, path)
+    resumed = ReaderTrainer(replace(settings(tmp_path, 2), replay=0))
+    assert resumed.step == 1
+    made = export_reader(path, tmp_path, name="old", threshold=None, temperature=None, facts={})
+    assert (made.alphabet, made.kinds) == (KOREAN.alphabet, tuple(Kind))
+    assert (made.threshold, made.temperature, made.extra) == (0.5, 1.0, {"grammar": "korea"})
+    with pytest.raises(KplateError, match="cannot continue"):
+        torch.save({**load_checkpoint(path), "optimizer": {}}, path)
+        ReaderTrainer(settings(tmp_path, 2))

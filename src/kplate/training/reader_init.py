@@ -5,6 +5,7 @@ same but cannot be trained further: the statistics are gone. They are measured a
 the normalisations set up anew around them so that the network computes what it did.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,22 @@ SHIPPED: Final = "shipped"
 _MEASURED: Final = 192
 _PREFIX: Final = "network."
 
-Weights = tuple[LprNetConfig, dict[str, Tensor], str]
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a run begins with.
+
+    Attributes:
+        config: Sizes of the network.
+        values: Parameters and buffers by name.
+        alphabet: Its symbols.
+        taught: Whether it ever learned corners and kinds.
+    """
+
+    config: LprNetConfig
+    values: dict[str, Tensor]
+    alphabet: str
+    taught: bool
 
 
 def load_weights(source: str) -> Weights:
@@ -33,9 +49,6 @@ def load_weights(source: str) -> Weights:
 
     Args:
         source: ``shipped``, a checkpoint, a folder of a run, or a folder with ``reader.onnx``.
-
-    Returns:
-        Sizes of the network, its parameters and buffers by name, and its alphabet.
 
     Raises:
         KplateError: There is nothing that can be used.
@@ -45,12 +58,14 @@ def load_weights(source: str) -> Weights:
     found = next((item for item in checkpoints if item.is_file()), None)
     if source != SHIPPED and found:
         state = load_checkpoint(found)
-        return config_of(state), state["average"], script_of(state).alphabet
+        return Weights(
+            config_of(state), state["average"], script_of(state).alphabet, state.get("taught", True)
+        )
     if source != SHIPPED and not path.exists():
         raise WeightsError(f"cannot load {printable(source)}: no such file or folder")
     file, manifest = shipped.load(None if source == SHIPPED else path, "reader")
     network = from_onnx(file, manifest)
-    return network.config, network.state_dict(), manifest.alphabet
+    return Weights(network.config, network.state_dict(), manifest.alphabet, bool(manifest.kinds))
 
 
 def from_onnx(path: Path, manifest: Manifest) -> LprNet:

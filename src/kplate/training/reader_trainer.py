@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kplate.errors import KplateError
 from kplate.nets.lprnet import LprNet, LprNetConfig
-from kplate.plates.script import KOREAN, Script
+from kplate.plates.script import KOREA, KOREAN, Script
 from kplate.training.curves import Curves, TensorBoard
 from kplate.training.plates_data_crops import Crops
 from kplate.training.reader_checkpoint import (
@@ -132,7 +132,8 @@ class ReaderTrainer:
         latest = settings.out / LATEST
         state = load_checkpoint(latest) if latest.exists() else {}
         #: Whether anything ever taught the network where plates are, and whether it began at random.
-        self._taught = state.get("taught", plates is None or settings.synthetic > 0 or begin is not None)
+        taught = plates is None or settings.synthetic > 0 or (begin is not None and begin.taught)
+        self._taught = state.get("taught", taught)
         self._fresh = state.get("fresh", begin is None)
         self.network = self._build(begin, state)
         self.average = Average(self.network)
@@ -162,10 +163,10 @@ class ReaderTrainer:
         if state:
             config, begin = config_of(state), None
         elif begin:
-            config = replace(begin[0], symbols=self.script.blank)
+            config = replace(begin.config, symbols=self.script.blank)
         network = LprNet(config)
         if begin:
-            initialise(network, self.script, begin[1], begin[2])
+            initialise(network, self.script, begin.values, begin.alphabet)
         if not self._taught:
             with torch.no_grad():
                 network.localisation.corners.bias.copy_(torch.tensor(_WHOLE))
@@ -189,6 +190,17 @@ class ReaderTrainer:
         self._stale = state.get("stale", 0)
         self.best = Validation(**state["best"]) if state.get("best") else None
 
+    @property
+    def _guesses(self) -> bool:
+        """Whether cells are guessed: nothing teaches where symbols stand, and nothing has."""
+        return self._fresh and not self._taught
+
+    @property
+    def _knows_kinds(self) -> bool:
+        """Whether what comes out may name kinds: those of Korea mean nothing elsewhere."""
+        korean = self.script.grammar == KOREA or self.settings.synthetic > 0
+        return self._taught and korean
+
     def _state(self) -> dict[str, Any]:
         return {
             "network": self.network.state_dict(),
@@ -199,7 +211,7 @@ class ReaderTrainer:
             "step": self.step,
             "alphabet": self.script.alphabet,
             "grammar": self.script.grammar,
-            "kinds": [kind.value for kind in KINDS] if self._taught else [],
+            "kinds": [kind.value for kind in KINDS] if self._knows_kinds else [],
             "taught": self._taught,
             "best": asdict(self.best) if self.best else None,
             "stale": self._stale,
@@ -273,7 +285,7 @@ class ReaderTrainer:
             seed=settings.seed,
             first=self.step * ranks.world + ranks.rank,
             stride=ranks.world,
-            guess=not self._taught,
+            guess=self._guesses,
         )
         return loader(mixed, settings.workers)
 
@@ -370,7 +382,7 @@ class ReaderTrainer:
 
     def _weights(self, progress: float) -> LossWeights:
         """Guessed cells only show the way at first; true ones teach to the end."""
-        if self._taught:
+        if not self._guesses:
             return LossWeights()
         return LossWeights(attention=_GUESSED_WEIGHT * max(0.0, 1 - progress / _GUESSED))
 
