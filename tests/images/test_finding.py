@@ -1,7 +1,10 @@
 """Finding the pictures that arguments name."""
 
+import os
 import unicodedata
 from pathlib import Path
+
+import pytest
 
 from kplate.errors import ImageError
 from kplate.images import find_images
@@ -74,3 +77,38 @@ def test_hangul_names_are_found_composed_and_decomposed(tmp_path: Path) -> None:
     stored = unicodedata.normalize("NFD", "차량.jpg")
     touch(tmp_path, stored)
     assert names([str(tmp_path / unicodedata.normalize("NFC", "차량.jpg"))], tmp_path) == [stored]
+
+
+def test_names_that_cannot_be_looked_up_are_told(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "file")
+    bad = [str(tmp_path / "file" / "b.jpg"), "x" * 5000, str(tmp_path / "a.jpg")]
+    inside, long, found = names(bad, tmp_path)
+    assert inside == f"cannot read {bad[0]}: not a directory"
+    assert long.endswith("too long")
+    assert found == "a.jpg"
+
+
+def test_links_in_circles_are_not_followed(tmp_path: Path) -> None:
+    touch(tmp_path, "d/a.jpg")
+    try:
+        (tmp_path / "d" / "again").symlink_to("..")
+        (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    except OSError:
+        pytest.skip("no links here")
+    assert names([str(tmp_path)], tmp_path) == ["loop.jpg", "d/a.jpg"]
+    assert names([str(tmp_path / "loop.jpg")], tmp_path) == ["loop.jpg"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may enter all")
+def test_folders_that_may_not_be_entered(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "locked/b.jpg")
+    (tmp_path / "locked").chmod(0)
+    try:
+        arguments = [str(tmp_path / name) for name in ("locked", "locked/b.jpg", "locked/*.jpg", "a.jpg")]
+        folder, file, pattern, good = names(arguments, tmp_path)
+    finally:
+        (tmp_path / "locked").chmod(0o700)
+    assert folder == f"cannot read {arguments[0]}: permission denied"
+    assert file == f"cannot read {arguments[1]}: permission denied"
+    assert pattern == f"cannot read {arguments[2]}: nothing matches"
+    assert good == "a.jpg"

@@ -39,8 +39,13 @@ def find_images(paths: Iterable[StrPath]) -> Iterator[Path | ImageError]:
                 yield found
         if empty:
             name = printable(argument)
-            reason = "the folder holds no pictures" if Path(argument).is_dir() else "nothing matches"
+            reason = "the folder holds no pictures" if _is_folder(argument) else "nothing matches"
             yield ImageError(f"cannot read {name}: {reason}", os.fspath(argument))
+
+
+def _is_folder(path: StrPath) -> bool:
+    """Ask without an exception where a folder on the way may not be entered, unlike ``Path.is_dir``."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _find(argument: str) -> Iterator[Path | ImageError]:
@@ -48,20 +53,33 @@ def _find(argument: str) -> Iterator[Path | ImageError]:
     for spelling in spellings:
         if spelling and "\0" not in spelling and os.path.lexists(spelling):
             path = Path(spelling)
-            yield from _search(path) if path.is_dir() else [path]
+            yield from _search(path) if _is_folder(path) else [path]
             return
     if "\0" in argument or not glob.has_magic(argument):
-        reason = "no such file or folder" if argument else "the name is empty"
+        reason = _why_absent(argument)
         yield ImageError(f"cannot read {printable(argument) or repr(argument)}: {reason}", argument)
         return
     found: set[str] = set()
     for spelling in spellings:  # Path.glob takes no absolute patterns
         found.update(glob.iglob(spelling, recursive=True))  # noqa: PTH207
-    folders = {path for path in map(Path, found) if path.is_dir()}
+    folders = {path for path in map(Path, found) if _is_folder(path)}
     files = {Path(path) for path in found} - folders
     pictures = {path for path in files if path.suffix.lower() in SUFFIXES}
     for path in sorted(folders | (pictures or files)):
         yield from _search(path) if path in folders else [path]
+
+
+def _why_absent(argument: str) -> str:
+    """Say why there is no file or folder of this name, as far as can be seen."""
+    if not argument:
+        return "the name is empty"
+    try:
+        Path(argument).lstat()
+    except (FileNotFoundError, ValueError):  # ValueError: a null byte
+        return "no such file or folder"
+    except OSError as error:  # such as a folder on the way that may not be entered, or a name too long
+        return reason_of(error)
+    return "no such file or folder"
 
 
 def _search(folder: Path) -> Iterator[Path | ImageError]:
