@@ -138,6 +138,14 @@ def test_unwritable_output_is_said_before_anything_is_read(
     assert "file/out" in done.err
 
 
+@pytest.mark.parametrize("option", ["--annotate", "--crops"])
+def test_an_output_folder_needs_a_name(option: str, kplate: Run, stub_weights: Path, tmp_path: Path) -> None:
+    paint(tmp_path / "a.png")
+    done = kplate("read", "a.png", option, "", "--json", "--weights", stub_weights)
+    assert (done.status, done.out) == (1, "")
+    assert done.err == "kplate: cannot write to a folder without a name\n"
+
+
 def test_output_that_fails_later_keeps_the_readings(kplate: Run, stub_weights: Path, tmp_path: Path) -> None:
     paint(tmp_path / "a.png")
     paint(tmp_path / "b.png")
@@ -245,3 +253,39 @@ def test_a_full_disk_under_the_output_is_one_line(stub_weights: Path, tmp_path: 
         )
     assert done.returncode == 1
     assert done.stderr.decode() == "kplate: no space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize(
+    ("closed", "status", "lines", "complaint"),
+    [(">&-", 1, 0, b"kplate: cannot write to standard output: it is closed\n"), ("2>&-", 0, 1, b"")],
+)
+def test_closed_streams(
+    closed: str, status: int, lines: int, complaint: bytes, stub_weights: Path, tmp_path: Path
+) -> None:
+    paint(tmp_path / "a.png")
+    words = command("read", "a.png", "--json", "--weights", stub_weights)
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *words],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, len(done.stdout.splitlines()), done.stderr) == (status, lines, complaint)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
+def test_results_that_were_printed_survive_a_kill(stub_weights: Path, tmp_path: Path) -> None:
+    arguments = ("--json", "--annotate", "out", "--weights", stub_weights)
+    with _start(tmp_path, "read", _many(tmp_path), *arguments) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.kill()
+        rest = process.stdout.read()
+    printed = (first + rest).splitlines()
+    assert process.returncode == -signal.SIGKILL
+    assert all("plates" in json.loads(line) for line in printed)
+    # A picture is written before its line is printed.
+    whole = {Path(json.loads(line)["file"]).stem for line in printed}
+    assert all((tmp_path / "out" / f"{stem}_annotated.png").is_file() for stem in whole)

@@ -50,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     141: whoever read the output has gone.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    prepare_streams()
     try:
+        prepare_streams()
         status = _run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:

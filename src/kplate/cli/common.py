@@ -37,7 +37,20 @@ def complain(message: str) -> None:
 
 
 def prepare_streams() -> None:
-    """Make sure that no symbol a terminal cannot show ends the command."""
+    """Make sure that neither a symbol that a terminal cannot show nor a closed stream ends the command.
+
+    Raises:
+        OutputError: Standard output is closed.
+    """
+    # Python leaves out streams that were closed when it started. The results must go somewhere; complaints
+    # need not.
+    closed = sys.stdout is None
+    if closed:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if closed:
+        raise OutputError("cannot write to standard output: it is closed")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -114,6 +127,8 @@ def prepare_folder(path: str | os.PathLike[str]) -> Path:
     Raises:
         OutputError: It cannot.
     """
+    if not os.fspath(path):
+        raise OutputError("cannot write to a folder without a name")
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
     """Read the pictures; the status is 1 where one of them failed or an output could not be written."""
     screen = Screen(json=args.json)
     outputs = Outputs(
-        annotated=prepare_folder(args.annotate) if args.annotate else None,
-        crops=prepare_folder(args.crops) if args.crops else None,
+        annotated=prepare_folder(args.annotate) if args.annotate is not None else None,
+        crops=prepare_folder(args.crops) if args.crops is not None else None,
     )
     recognizer = open_recognizer(args)
     found = list(find_images(args.paths))
