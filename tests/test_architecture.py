@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("files", "plates"),
     ("images", "results", "weights", "raster"),
-    ("engines", "drawing", "ctc"),
+    ("engines", "drawing", "ctc", "reader_views"),
     ("detector", "reader"),
     ("recognizer",),
     ("evaluation", "synth", "nets", "training", "export"),

@@ -1,11 +1,15 @@
 """Running networks: small graphs made here, run by the real runtime."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import kplate.engines.onnx
 from kplate.engines import open_engine, thread_count
 from kplate.errors import WeightsError
 
@@ -98,3 +102,14 @@ def test_thread_counts() -> None:
     assert thread_count(7) == 7
     with pytest.raises(ValueError, match="at least 1"):
         thread_count(0)
+
+
+def test_the_runtime_is_told_to_report_nothing_before_it_is_loaded() -> None:
+    code = "import os, kplate.engines.onnx; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    without = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=without, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "1"
+    source = Path(kplate.engines.onnx.__file__).read_text(encoding="utf-8")
+    assert source.index("ORT_DISABLE_TELEMETRY") < source.index("import onnxruntime")

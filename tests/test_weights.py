@@ -1,6 +1,7 @@
 """Finding weights, and refusing those that are damaged."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,19 @@ def test_a_manifest_that_load_would_refuse_is_not_written(folder: Path, tmp_path
     assert (folder / "detector.json").read_bytes() == before
     with pytest.raises(OutputError, match="missing"):
         write_manifest(tmp_path / "missing" / "detector.json", manifest(folder / "detector.onnx"))
+
+
+def test_an_empty_path_is_not_taken_for_the_shipped_weights() -> None:
+    with pytest.raises(WeightsError, match="the path is empty"):
+        load("", "reader")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", ["detector.onnx", "detector.json"])
+def test_pipes_are_refused_instead_of_waited_for(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert "not an ordinary file" in refusal(folder)
 
 
 @pytest.mark.parametrize("task", TASKS)

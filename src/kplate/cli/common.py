@@ -235,7 +235,7 @@ def recognizer_with(weights: str | None, reader: str | None, args: argparse.Name
 
     return Recognizer(
         detector_weights=_held(weights, "detector"),
-        reader_weights=reader or _held(weights, "reader"),
+        reader_weights=_held(weights, "reader") if reader is None else reader,
         threads=args.threads,
         min_score=getattr(args, "min_score", None),
     )

@@ -1,11 +1,17 @@
 """Running ONNX networks with ONNX Runtime on the CPU."""
 
+import os
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+# ONNX Runtime 1.29 and newer report their use to their maker unless this is set before they are loaded.
+# Reading plates must work without a network and tell nobody.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
 
 from kplate.errors import WeightsError
 from kplate.files import StrPath, printable

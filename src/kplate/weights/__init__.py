@@ -7,6 +7,7 @@ numbers mean, how it was trained and how well it does, and holds the checksum of
 import hashlib
 import json
 import math
+import os
 import re
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from importlib import resources
@@ -94,6 +95,7 @@ def fingerprint(path: StrPath) -> str:
     Raises:
         WeightsError: The file cannot be read.
     """
+    _refuse_special(Path(path))
     try:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -123,6 +125,8 @@ def _manifest_path(weights: StrPath | None, task: str) -> Path:
         if not isinstance(shipped, Path):
             raise WeightsError(f"cannot load the shipped {task}: kplate must be installed as ordinary files")
         return shipped / f"{task}.json"
+    if not os.fspath(weights):
+        raise WeightsError(f"cannot load the {task}: the path is empty")
     path = Path(weights)
     if path.is_dir():
         return path / f"{task}.json"
@@ -131,8 +135,19 @@ def _manifest_path(weights: StrPath | None, task: str) -> Path:
     return path if path.suffix.lower() == ".json" else path.with_suffix(".json")
 
 
+def _refuse_special(path: Path) -> None:
+    """Refuse devices and pipes, which may never end.
+
+    Raises:
+        WeightsError: The path exists and is neither a file nor a folder.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise WeightsError(f"cannot load {printable(path)}: it is not an ordinary file")
+
+
 def _read(source: Path) -> Manifest:
     name = printable(source)
+    _refuse_special(source)
     try:
         values = json.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError:
