@@ -313,6 +313,8 @@ def test_an_exported_network_can_be_trained_further(few: OwnPlates, tmp_path: Pa
     trainer = ReaderTrainer(settings(tmp_path / "b", 1), plates=few, begin=begin)
     assert torch.equal(trainer.network.state_dict()["mix.0.weight"], weights["mix.0.weight"])
     assert trainer.run()
+    steps = [row.split(",")[0] for row in (tmp_path / "b" / "validation.csv").read_text().splitlines()]
+    assert steps == ["step", "0", "1"]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])

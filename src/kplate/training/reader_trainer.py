@@ -297,6 +297,9 @@ class ReaderTrainer:
         saved = last = time.monotonic()
         if progress >= 1 or self._ended():
             return
+        if self._plates and not self._fresh and self.step == 0:
+            self._validate(self._plates.validation)  # what training must improve on
+            last = time.monotonic()
         for batch in self._batches(difficulty):
             values = self._train_on(batch.to(self._ranks.device), progress)
             now = time.monotonic()
