@@ -232,10 +232,10 @@ def test_findings_complete_the_labels_that_a_folder_lacks(tmp_path):
     assert len(fully["ignored"]) == 4
 
 
-def test_a_folder_of_ones_own_is_training_data(data, tmp_path):
+def test_a_folder_of_ones_own_is_training_data(data):
     from kplate.training.data import open_pools
 
     assert len(open_pools(data / "openimages_plates")[0].records) == 6
     assert len(open_pools(data, [(data / "openimages_plates", 0.5)])) == 2
-    with pytest.raises(DataError, match="holds neither labels.jsonl nor any"):
+    with pytest.raises(DataError, match=r"holds neither labels\.jsonl nor any"):
         open_pools(data, without=["openimages_plates"])
