@@ -112,7 +112,7 @@ def _draw_band(image: Image, layout: Layout, scale: float, rng: np.random.Genera
     _disc(image, 27, 27, 5.5, pale, scale)
     if rng.random() < 0.6:  # the hologram is seen only from the side
         _disc(image, 31, 62, 10, (220, 190, 160), scale, max(1, round(0.8 * scale)))
-    _text(image, "KOR", 11, 98, 20, (245, 240, 235), scale)
+    _text(image, "KOR", 8, 97, 15, (245, 240, 235), scale)
 
 
 def _draw_ev(image: Image, scale: float, rng: np.random.Generator) -> None:
