@@ -34,6 +34,16 @@ Boxes = NDArray[np.float32]
 #: Where a ground's colour drifts to before cameras on streets: film is seen far more saturated than it is
 #: specified, and green paint runs from leaf green to turquoise.
 _ON_THE_STREET: Final = {GREEN: (10, 130, 110), EV_BLUE: (70, 165, 235), LIGHT_GREEN: (95, 150, 45)}
+#: How much more freely than today's plates older ones were made: several makers, no drawing with dimensions.
+_LOOSE: Final = {
+    Kind.GREEN: 2.6,
+    Kind.GREEN_REGION: 2.6,
+    Kind.CONSTRUCTION_OLD: 2.6,
+    Kind.MOTORCYCLE_OLD: 2.0,
+    Kind.MILITARY: 2.0,
+    Kind.COMMERCIAL_SHORT: 1.5,
+    Kind.COMMERCIAL_LARGE: 1.5,
+}
 #: Radius of a plate's corners and of its border line, in mm (annexes 1 to 6).
 _CORNER_RADIUS: Final = 12.0
 _BORDER_RADIUS: Final = 10.0
@@ -173,20 +183,21 @@ def _symbol_boxes(layout: Layout, cell: Cell) -> tuple[tuple[float, float, float
 def _ink(rng: np.random.Generator, layout: Layout, placed: list[_Placed], scale: float, wear: float) -> Mask:
     """Draw border and glyphs as coverage, uint8 H x W."""
     alpha = _border(layout.width, layout.height, scale, layout.border).copy()
-    shift = rng.normal(0, 0.6, 2) * wear
-    growth = 1 + rng.normal(0, 0.012, 2) * wear
+    loose = _LOOSE.get(layout.kind, 1.0) * wear
+    shift = rng.normal(0, 0.6, 2) * loose
+    growth = 1 + rng.normal(0, 0.014, 2) * wear
     faces = _substitute_face(rng, layout, wear)
     for item in placed:
         x, y, w, h = item.cell.box
-        jitter = rng.normal(0, 0.35, 2) * wear
-        gw, gh = w * growth[0], h * growth[1]
+        jitter = rng.normal(0, 0.4, 2) * loose
+        gw, gh = np.array((w, h)) * growth * (1 + rng.normal(0, 0.016, 2) * loose)
         mask = glyph_mask(item.symbol, faces.get(item.cell.face, item.cell.face), gw * scale, gh * scale)
         left = round((x + (w - gw) / 2 + shift[0] + jitter[0]) * scale)
         top = round((y + (h - gh) / 2 + shift[1] + jitter[1]) * scale)
         _stamp(alpha, mask, left, top)
-    if wear > 0 and rng.random() < 0.25:  # heavier or lighter strokes: another press, thicker paint
+    if wear > 0 and rng.random() < 0.25 * loose:  # heavier or lighter strokes: another press, thicker paint
         softened = cv2.blur(alpha, (3, 3)).astype(np.float32)
-        bias = rng.uniform(-45, 45)
+        bias = rng.uniform(-55, 45)
         alpha = np.clip((softened - 128) * 1.7 + 128 + bias * (softened > 4), 0, 255).astype(np.uint8)
     return alpha
 
