@@ -7,13 +7,14 @@ the same boxes. What the numbers mean (anchors, strides, classes) stands in the 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate.engines import open_engine
+from kplate.darknet.model import load_model
+from kplate.engines import open_engine, open_model
 from kplate.errors import WeightsError
 from kplate.files import StrPath, printable
 from kplate.images import Image, as_image
@@ -24,7 +25,6 @@ Array = NDArray[np.float32]
 
 #: Padding of the letterbox: the middle grey that YOLO networks are used to.
 _PADDING: Final = 114
-_VEHICLE: Final = "car"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,9 @@ class Rule:
 _VEHICLE_RULE: Final = Rule(0.5, 0.9, 0.25)
 #: Plates and permits never overlap, and what lies within one is a part of it.
 _PLATE_RULE: Final = Rule(0.3, 0.6)
+_RULES: Final = {"car": _VEHICLE_RULE, "license_plate": _PLATE_RULE, "disabled_sticker": _PLATE_RULE}
+#: For the other classes of a custom network: Darknet's own choice (src/detector.c, nms = .45).
+_OTHER_RULE: Final = Rule(0.45)
 #: Boxes of one class that go into suppression at most; pictures hold far fewer.
 _MOST_BOXES: Final = 1000
 #: exp() of more than this is no size of anything in a picture.
@@ -235,17 +238,56 @@ class Detector:
         size: int | None = None,
     ) -> None:
         path, manifest = load(weights, "detector")
-        self._name = printable(path)
+        self._set_up(printable(path), manifest, min_score, size)
+        self._engine = open_engine(path, threads=threads)
+
+    @classmethod
+    def from_darknet(
+        cls,
+        cfg: StrPath,
+        weights: StrPath,
+        names: StrPath | Sequence[str],
+        *,
+        threads: int | None = None,
+        min_score: float | None = None,
+        size: int | None = None,
+    ) -> Self:
+        """Opens a network of Darknet's, without PyTorch; needs ``pip install 'kplate[darknet]'``.
+
+        Args:
+            cfg: The ``.cfg`` file.
+            weights: The ``.weights`` file.
+            names: The ``.names`` file, or the names. ``car``, ``license_plate`` (also ``license-plate``,
+                ``plate``) and ``disabled_sticker`` become kplate's own classes.
+            threads: As above.
+            min_score: As above; None = Darknet's 0.25.
+            size: As above; None = the longer of the ``.cfg``'s ``width=`` and ``height=``.
+
+        Raises:
+            CfgError: The ``.cfg`` or the names cannot be used; the message names the line.
+            WeightsError: The weights do not fit, or the extra is not installed.
+            ValueError: ``min_score`` or ``size`` is out of range.
+        """
+        model, manifest = load_model(cfg, weights, names)
+        detector = cls.__new__(cls)
+        detector._set_up(printable(weights), manifest, min_score, size)
+        detector._engine = open_model(model, weights, threads=threads)
+        return detector
+
+    def _set_up(self, name: str, manifest: Manifest, min_score: float | None, size: int | None) -> None:
+        self._name = name
         self.labels = manifest.classes
         self.heads = _heads(manifest, self._name)
-        self._multiple = max(head.stride for head in self.heads)
+        # A layer between the heads may be coarser than all of them.
+        multiple = manifest.extra.get("multiple")
+        strides = [head.stride for head in self.heads]
+        self._multiple = multiple if isinstance(multiple, int) and multiple > 0 else max(strides)
         self.size = max(manifest.input) if size is None else size
         if self.size < self._multiple or self.size % self._multiple:
             raise ValueError(f"size must be a multiple of {self._multiple}, not {self.size}")
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score must be between 0 and 1, not {min_score}")
         self._least = _thresholds(manifest, min_score, self._name)
-        self._engine = open_engine(path, threads=threads)
 
     def __call__(self, image: Image | StrPath) -> tuple[Detection, ...]:
         """Finds what there is in one picture.
@@ -279,7 +321,7 @@ class Detector:
         for label in np.unique(labels):
             members = np.flatnonzero(labels == label)
             name = self.labels[label]
-            rule = _VEHICLE_RULE if name == _VEHICLE else _PLATE_RULE
+            rule = _RULES.get(name, _OTHER_RULE)
             for n in members[suppress(boxes[members], scores[members], rule)]:
                 x1, y1, x2, y2 = map(float, boxes[n])
                 found.append(Detection(name, (x1, y1, x2, y2), float(scores[n])))

@@ -60,6 +60,22 @@ def open_engine(path: StrPath, *, threads: int | None = None) -> Engine:
     return opened
 
 
+def open_model(model: bytes, name: StrPath, *, threads: int | None = None) -> Engine:
+    """Open an ONNX network that is in memory.
+
+    Args:
+        model: The network's bytes.
+        name: What it is called in messages: the file it was made from.
+        threads: As above.
+
+    Raises:
+        WeightsError: The bytes are no network that can be run.
+    """
+    from kplate.engines.onnx import OnnxEngine
+
+    return OnnxEngine(name, threads=thread_count(threads), model=model)
+
+
 def thread_count(threads: int | None) -> int:
     """Return how many threads a run may use.
 

@@ -24,22 +24,23 @@ class OnnxEngine:
     """An ONNX network with one input.
 
     Attributes:
-        path: The network's file.
+        path: The network's file, or the one it was made from.
     """
 
-    def __init__(self, path: StrPath, *, threads: int = 1) -> None:
+    def __init__(self, path: StrPath, *, threads: int = 1, model: bytes | None = None) -> None:
         """Load a network.
 
         Args:
             path: The ``.onnx`` file.
             threads: Threads within one run. Threads of the caller come on top.
+            model: The network's bytes where they are in memory; ``path`` then only names it in messages.
 
         Raises:
             WeightsError: The file is missing or no ONNX network, or has not one input.
         """
         self.path = Path(path)
         self._name = printable(path)
-        if not self.path.is_file():
+        if model is None and not self.path.is_file():
             raise WeightsError(f"cannot load {self._name}: no such file")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -52,7 +53,9 @@ class OnnxEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
-                str(self.path), sess_options=options, providers=["CPUExecutionProvider"]
+                str(self.path) if model is None else model,
+                sess_options=options,
+                providers=["CPUExecutionProvider"],
             )
         except Exception as error:  # its exceptions share no base class but Exception
             raise WeightsError(f"cannot load {self._name}: {_first_line(error)}") from error

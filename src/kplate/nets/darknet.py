@@ -1,25 +1,38 @@
 """A PyTorch network built from a Darknet `.cfg` file.
 
-The text of the `.cfg` *is* the architecture: :func:`parse_cfg` reads it, :class:`Darknet` builds it, and
+The text of the `.cfg` *is* the architecture: :mod:`kplate.darknet` reads it, :class:`Darknet` builds it, and
 nothing else in kplate knows how the detector looks inside. Sections follow the Darknet of YOLOv4 (A.
 Bochkovskiy et al., 2020).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kplate.errors import DataError
+from kplate.darknet.cfg import CfgError, parse_cfg
+from kplate.darknet.network import (
+    BATCH_NORM_EPS,
+    LEAKY_SLOPE,
+    AveragePool,
+    Convolution,
+    Dropout,
+    Head,
+    Layer,
+    MaxPool,
+    Route,
+    Shortcut,
+    Upsample,
+    read_network,
+)
+from kplate.darknet.weights import Header, LayerWeights, load_weights, save_weights
+from kplate.files import StrPath
+
+__all__ = ["NANO_CFG", "CfgError", "Darknet", "Head", "parse_cfg"]
 
 NANO_CFG = Path(__file__).parent / "cfg" / "kplate-nano.cfg"
-LEAKY_SLOPE = 0.1  # Darknet's constant, src/activations.h
-BATCH_NORM_EPS = (
-    1e-5  # Darknet's .000001 is added to the standard deviation; this is the nearest PyTorch form
-)
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity,
@@ -31,138 +44,8 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-class CfgError(DataError):
-    """A `.cfg` file that cannot be built; the message names the file and the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One `[kind]` block of a `.cfg`.
-
-    Attributes:
-        kind: Name between the brackets, e.g. `convolutional`.
-        options: The `key=value` lines.
-        source: File name, for messages.
-        line: 1-based line of the header.
-        lines: 1-based line of each option.
-    """
-
-    kind: str
-    options: dict[str, str]
-    source: str
-    line: int
-    lines: dict[str, int]
-
-    def error(self, message: str, key: str | None = None) -> CfgError:
-        """An error that points at this section, or at one of its options."""
-        line = self.lines.get(key, self.line) if key else self.line
-        return CfgError(f"{self.source}, line {line}: [{self.kind}] {message}")
-
-    def text(self, key: str, default: str | None = None) -> str:
-        """The option as text; raises :class:`CfgError` when it is missing and has no default."""
-        value = self.options.get(key, default)
-        if value is None:
-            raise self.error(f"needs `{key}=`")
-        return value
-
-    def integers(self, key: str, default: str | None = None) -> tuple[int, ...]:
-        """The option as comma-separated whole numbers."""
-        text = self.text(key, default)
-        try:
-            return tuple(int(part) for part in text.split(",") if part.strip())
-        except ValueError:
-            raise self.error(f"`{key}={text}` is not a list of whole numbers", key) from None
-
-    def integer(self, key: str, default: int | None = None) -> int:
-        """The option as one whole number."""
-        values = self.integers(key, None if default is None else str(default))
-        if len(values) != 1:
-            raise self.error(f"`{key}=` needs exactly one whole number", key)
-        return values[0]
-
-    def number(self, key: str, default: float | None = None) -> float:
-        """The option as one number."""
-        text = self.text(key, None if default is None else str(default))
-        try:
-            return float(text)
-        except ValueError:
-            raise self.error(f"`{key}={text}` is not a number", key) from None
-
-    def numbers(self, key: str) -> tuple[float, ...]:
-        """The option as comma-separated numbers."""
-        text = self.text(key)
-        try:
-            return tuple(float(part) for part in text.split(",") if part.strip())
-        except ValueError:
-            raise self.error(f"`{key}={text}` is not a list of numbers", key) from None
-
-
-def parse_cfg(path: Path | str) -> list[Section]:
-    """Reads a `.cfg` file into its sections.
-
-    Args:
-        path: The file; `#` and `;` start comments.
-
-    Returns:
-        Sections in file order; the first is `[net]`.
-
-    Raises:
-        CfgError: The file cannot be read, a line is neither a header nor `key=value`, or `[net]` is not
-            first.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CfgError(f"{path}: cannot be read as a .cfg file ({error})") from None
-    sections: list[Section] = []
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.split("#")[0].split(";")[0].strip()
-        if not line:
-            continue
-        if line.startswith("[") and line.endswith("]"):
-            sections.append(Section(line[1:-1].strip(), {}, path.name, number, {}))
-        elif "=" in line and sections:
-            key, value = (part.strip() for part in line.split("=", 1))
-            sections[-1].options[key] = value
-            sections[-1].lines[key] = number
-        else:
-            raise CfgError(f"{path.name}, line {number}: expected `[section]` or `key=value`, found `{line}`")
-    if not sections or sections[0].kind not in {"net", "network"}:
-        raise CfgError(f"{path.name}, line 1: a .cfg starts with [net]")
-    return sections
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What is needed to turn one raw output into boxes.
-
-    Attributes:
-        stride: Pixels of the network's input per cell.
-        anchors: (width, height) of each anchor, px of the network's input.
-        classes: Number of classes.
-        scale_x_y: How far a centre may leave its cell (1 = not at all).
-        new_coords: Sizes are `anchor * (2 sigmoid)^2` (true) or `anchor * exp` (false).
-    """
-
-    stride: int
-    anchors: tuple[tuple[float, float], ...]
-    classes: int
-    scale_x_y: float
-    new_coords: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A layer's inputs (absolute layer indices, -1 = the picture) and what it gives."""
-
-    inputs: tuple[int, ...]
-    channels: int
-    stride: int
-
-
 class _Route(nn.Module):
-    """Concatenates layers, then keeps one of `groups` slices of the channels."""
+    """Concatenates layers, of each of which it keeps one of `groups` slices of the channels."""
 
     def __init__(self, groups: int, group: int) -> None:
         super().__init__()
@@ -188,20 +71,16 @@ class _Shortcut(nn.Module):
 
 
 class _MaxPool(nn.Module):
-    """Darknet's max pooling: pads `size - 1` in all, the smaller half first."""
+    """Darknet's max pooling."""
 
-    def __init__(self, size: int, stride: int) -> None:
+    def __init__(self, pool: MaxPool) -> None:
         super().__init__()
-        self.size, self.stride = size, stride
-        self.even = (size - 1) % 2 == 0
+        self.size, self.stride, self.padding = pool.size, pool.stride, pool.padding
 
     def forward(self, x: Tensor) -> Tensor:
-        before = (self.size - 1) // 2
-        if self.even:
+        before, after = self.padding
+        if before == after:
             return F.max_pool2d(x, self.size, self.stride, before)
-        if self.stride == self.size:  # sizes are multiples of the stride: the padding is never looked at
-            return F.max_pool2d(x, self.size, self.stride)
-        after = self.size - 1 - before
         return F.max_pool2d(
             F.pad(x, (before, after, before, after), value=float("-inf")), self.size, self.stride
         )
@@ -210,9 +89,8 @@ class _MaxPool(nn.Module):
 class Darknet(nn.Module):
     """The network a `.cfg` describes.
 
-    Every `[yolo]` section gives one raw output, N x A*(5+C) x H x W, per anchor: x, y, w, h, objectness,
-    classes, all before their sigmoids. (Where a file says `activation=logistic` in front of a `[yolo]` with
-    `new_coords`, that sigmoid is left to the decoder too, so that losses and decoders see one convention.)
+    Every `[yolo]` section gives one raw output, N x A*(5+C) x H x W; see
+    :class:`kplate.darknet.network.Network`.
 
     Args:
         cfg: Path of the `.cfg` file.
@@ -224,29 +102,21 @@ class Darknet(nn.Module):
     def __init__(self, cfg: Path | str = NANO_CFG) -> None:
         super().__init__()
         self.cfg = Path(cfg)
-        net, *sections = parse_cfg(cfg)
-        self.channels = net.integer("channels", 3)
-        self.size = (net.integer("width", 416), net.integer("height", 416))
-        self.layers = nn.ModuleList()
-        self.heads: list[Head] = []
-        self._steps: list[_Step] = []
-        self._outputs: list[int] = []
-        for index, section in enumerate(sections):
-            following = sections[index + 1] if index + 1 < len(sections) else None
-            module, step = self._build(section, following)
-            self.layers.append(module)
-            self._steps.append(step)
-        if not self.heads:
-            raise CfgError(f"{self.cfg.name}: has no [yolo] section, so it finds nothing")
-        used = {i for n, step in enumerate(self._steps) for i in step.inputs if i != n - 1}
+        self.description = read_network(cfg)
+        self.channels, self.size = self.description.channels, self.description.size
+        self.heads: list[Head] = list(self.description.heads)
+        self.layers = nn.ModuleList(_module(step.layer) for step in self.description.steps)
+        self._inputs = [step.inputs for step in self.description.steps]
+        self._outputs = self.description.outputs
+        used = {i for n, inputs in enumerate(self._inputs) for i in inputs if i != n - 1}
         self._kept = frozenset(used)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Raw head outputs for pictures N x 3 x H x W (RGB 0..1, H and W multiples of 32), in file order."""
         kept: dict[int, Tensor] = {-1: image}
         last, outputs = image, []
-        for index, (module, step) in enumerate(zip(self.layers, self._steps, strict=True)):
-            inputs = [last if i == index - 1 else kept[i] for i in step.inputs]
+        for index, (module, sources) in enumerate(zip(self.layers, self._inputs, strict=True)):
+            inputs = [last if i == index - 1 else kept[i] for i in sources]
             last = module(*inputs)
             if index in self._kept:
                 kept[index] = last
@@ -254,113 +124,62 @@ class Darknet(nn.Module):
                 outputs.append(last)
         return tuple(outputs)
 
-    def _shape(self, index: int) -> tuple[int, int]:
-        if index < 0:
-            return self.channels, 1
-        return self._steps[index].channels, self._steps[index].stride
+    def load_weights(self, path: StrPath) -> Header:
+        """Takes the values of a Darknet `.weights` file.
 
-    def _resolve(self, section: Section, key: str) -> tuple[int, ...]:
-        here = len(self._steps)
-        result = []
-        for value in section.integers(key):
-            index = value if value >= 0 else here + value
-            if not 0 <= index < here:
-                raise section.error(
-                    f"`{key}={section.options[key]}` points at layer {index}; there are {here} above", key
-                )
-            result.append(index)
-        if not result:
-            raise section.error(f"`{key}=` is empty", key)
-        return tuple(result)
+        Returns:
+            The file's header, for :meth:`save_weights`.
 
-    def _build(self, section: Section, following: Section | None) -> tuple[nn.Module, _Step]:
-        here = len(self._steps)
-        channels, stride = self._shape(here - 1)
-        same = _Step((here - 1,), channels, stride)
-        match section.kind:
-            case "convolutional":
-                return self._convolution(section, following)
-            case "maxpool":
-                step = section.integer("stride", 1)
-                pool = _MaxPool(section.integer("size", step), step)
-                return pool, _Step((here - 1,), channels, stride * step)
-            case "route":
-                return self._route(section)
-            case "shortcut":
-                inputs = (here - 1, *self._resolve(section, "from"))
-                for index in inputs:
-                    if self._shape(index) != (channels, stride):
-                        raise section.error(f"layer {index} has another shape than the layer above", "from")
-                return _Shortcut(_activation(section, "linear")), _Step(inputs, channels, stride)
-            case "upsample":
-                factor = section.integer("stride", 2)
-                if factor < 1 or stride % factor:
-                    raise section.error(f"cannot enlarge a layer of stride {stride} by {factor}", "stride")
-                return nn.Upsample(scale_factor=factor), _Step((here - 1,), channels, stride // factor)
-            case "dropout":
-                return nn.Dropout(section.number("probability", 0.5)), same
-            case "yolo":
-                return self._yolo(section, channels, stride), same
-            case other:
-                raise section.error(f"is not a kind of layer kplate knows ({other})")
+        Raises:
+            WeightsError: The file cannot be read, or is of another network.
+        """
+        header, values = load_weights(path, self.description)
+        with torch.no_grad():
+            for (_, targets), source in zip(self._weighted(), values, strict=True):
+                for target, array in zip(targets, source.arrays(), strict=True):
+                    target.copy_(torch.tensor(array))
+        return header
 
-    def _convolution(self, section: Section, following: Section | None) -> tuple[nn.Module, _Step]:
-        here = len(self._steps)
-        channels, stride = self._shape(here - 1)
-        filters, size = section.integer("filters"), section.integer("size", 1)
-        step, groups = section.integer("stride", 1), section.integer("groups", 1)
-        padding = size // 2 if section.integer("pad", 0) else section.integer("padding", 0)
-        if min(filters, size, step, groups) < 1 or channels % groups or filters % groups:
-            raise section.error(
-                f"cannot make {filters} filters in {groups} groups from {channels} channels", "filters"
+    def save_weights(self, path: StrPath, header: Header | None = None) -> None:
+        """Writes a Darknet `.weights` file, all or nothing.
+
+        Args:
+            path: The file.
+            header: Version and number of pictures seen; None = none seen.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        values = []
+        for normalised, targets in self._weighted():
+            arrays = [target.detach().cpu().float().numpy() for target in targets]
+            values.append(LayerWeights(arrays[0], arrays[-1], *(arrays[1:4] if normalised else ())))
+        save_weights(path, header or Header(), values)
+
+    def _weighted(self) -> Iterator[tuple[bool, list[Tensor]]]:
+        """For each convolution whether it is normalised, and its tensors in the order of the file."""
+        for index, _, layer in self.description.convolutions:
+            module = self.layers[index]
+            assert isinstance(module, nn.Sequential)
+            convolution, normalisation = module[0], module[1]
+            assert isinstance(convolution, nn.Conv2d)
+            if not layer.normalised:
+                assert convolution.bias is not None
+                yield False, [convolution.bias, convolution.weight]
+                continue
+            assert isinstance(normalisation, nn.BatchNorm2d)
+            assert normalisation.running_mean is not None
+            assert normalisation.running_var is not None
+            yield (
+                True,
+                [
+                    normalisation.bias,
+                    normalisation.weight,
+                    normalisation.running_mean,
+                    normalisation.running_var,
+                    convolution.weight,
+                ],
             )
-        normalised = bool(section.integer("batch_normalize", 0))
-        parts: list[nn.Module] = [
-            nn.Conv2d(channels, filters, size, step, padding, groups=groups, bias=not normalised)
-        ]
-        if normalised:
-            parts.append(nn.BatchNorm2d(filters, eps=BATCH_NORM_EPS, momentum=0.03))
-        to_decoder = following is not None and following.kind == "yolo" and following.integer("new_coords", 0)
-        activation = _activation(section, "logistic")
-        if not (to_decoder and section.options.get("activation") == "logistic"):
-            parts.append(activation)
-        return nn.Sequential(*parts), _Step((here - 1,), filters, stride * step)
-
-    def _route(self, section: Section) -> tuple[nn.Module, _Step]:
-        inputs = self._resolve(section, "layers")
-        groups, group = section.integer("groups", 1), section.integer("group_id", 0)
-        shapes = [self._shape(index) for index in inputs]
-        if len({stride for _, stride in shapes}) != 1:
-            raise section.error(f"joins layers of strides {[stride for _, stride in shapes]}", "layers")
-        if groups < 1 or not 0 <= group < groups or any(channels % groups for channels, _ in shapes):
-            raise section.error(
-                f"cannot take slice {group} of {groups} from {[c for c, _ in shapes]} channels", "groups"
-            )
-        return _Route(groups, group), _Step(inputs, sum(c // groups for c, _ in shapes), shapes[0][1])
-
-    def _yolo(self, section: Section, channels: int, stride: int) -> nn.Module:
-        flat = section.numbers("anchors")
-        pairs = list(zip(flat[::2], flat[1::2], strict=False))
-        if len(flat) % 2 or len(pairs) != section.integer("num", len(pairs)):
-            raise section.error(
-                f"`anchors=` holds {len(flat)} numbers, `num=` asks for pairs of them", "anchors"
-            )
-        masks = section.integers("mask", ",".join(map(str, range(len(pairs)))))
-        if not masks or not all(0 <= mask < len(pairs) for mask in masks):
-            raise section.error(f"`mask=` must point into {len(pairs)} anchors", "mask")
-        classes = section.integer("classes")
-        wanted = len(masks) * (5 + classes)
-        if channels != wanted:
-            raise section.error(
-                f"{len(masks)} anchors and {classes} classes need filters={wanted} in the layer above, "
-                f"not {channels}",
-                "classes",
-            )
-        anchors = tuple(pairs[mask] for mask in masks)
-        new_coords = bool(section.integer("new_coords", 0))
-        self.heads.append(Head(stride, anchors, classes, section.number("scale_x_y", 1.0), new_coords))
-        self._outputs.append(len(self._steps))
-        return nn.Identity()
 
     def head_convolutions(self) -> Iterator[nn.Conv2d]:
         """The last convolution in front of each `[yolo]`: its biases set the first scores of a training."""
@@ -372,10 +191,38 @@ class Darknet(nn.Module):
             yield convolution
 
 
-def _activation(section: Section, default: str) -> nn.Module:
-    name = section.options.get("activation", default)
-    if name not in ACTIVATIONS:
-        raise section.error(
-            f"does not know `activation={name}`; known: {', '.join(ACTIVATIONS)}", "activation"
-        )
-    return ACTIVATIONS[name]()
+def _module(layer: Layer) -> nn.Module:
+    """Builds one layer."""
+    match layer:
+        case Convolution():
+            return _convolution(layer)
+        case MaxPool():
+            return _MaxPool(layer)
+        case AveragePool():
+            return nn.AdaptiveAvgPool2d(1)
+        case Route():
+            return _Route(layer.groups, layer.group)
+        case Shortcut():
+            return _Shortcut(ACTIVATIONS[layer.activation]())
+        case Upsample():
+            return nn.Upsample(scale_factor=layer.factor)
+        case Dropout():
+            return nn.Dropout(layer.probability)
+        case Head():
+            return nn.Identity()
+
+
+def _convolution(layer: Convolution) -> nn.Sequential:
+    convolution = nn.Conv2d(
+        layer.channels,
+        layer.filters,
+        layer.size,
+        layer.stride,
+        layer.padding,
+        groups=layer.groups,
+        bias=not layer.normalised,
+    )
+    parts: list[nn.Module] = [convolution]
+    if layer.normalised:
+        parts.append(nn.BatchNorm2d(layer.filters, eps=BATCH_NORM_EPS, momentum=0.03))
+    return nn.Sequential(*parts, ACTIVATIONS[layer.activation]())

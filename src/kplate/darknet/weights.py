@@ -1,0 +1,179 @@
+"""Darknet's `.weights` files: a header, then the values of every convolution, float32, little-endian.
+
+A file says nothing about the network it belongs to, so it is read along a `.cfg` and must end with it.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kplate.darknet.network import Convolution, Network, Step
+from kplate.errors import WeightsError
+from kplate.files import StrPath, printable, reason_of, write_atomic
+
+Array = NDArray[np.float32]
+
+_VALUE: Final = np.dtype("<f4")
+_VERSION: Final = struct.Struct("<3i")
+#: Since version 0.2 the number of pictures seen has 64 bits (Darknet, src/parser.c, load_weights_upto).
+_WIDE_SEEN: Final = struct.Struct("<Q")
+_NARROW_SEEN: Final = struct.Struct("<I")
+_ODD_VERSION: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a `.weights` file begins with.
+
+    Attributes:
+        major: Version of the format.
+        minor: Likewise.
+        revision: Likewise.
+        seen: Pictures the network was trained on.
+    """
+
+    major: int = 0
+    minor: int = 2
+    revision: int = 5
+    seen: int = 0
+
+    @property
+    def seen_format(self) -> struct.Struct:
+        """How `seen` is stored: with 32 or 64 bits, depending on the version."""
+        wide = self.major * 10 + self.minor >= 2 and max(self.major, self.minor) < _ODD_VERSION
+        return _WIDE_SEEN if wide else _NARROW_SEEN
+
+    def to_bytes(self) -> bytes:
+        """The header as it stands in a file."""
+        return _VERSION.pack(self.major, self.minor, self.revision) + self.seen_format.pack(self.seen)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWeights:
+    """The values of one convolution, float32.
+
+    Attributes:
+        biases: F; of the normalisation where there is one.
+        weights: F x C/groups x size x size.
+        scales: F; None without normalisation, like the next two.
+        means: F.
+        variances: F.
+    """
+
+    biases: Array
+    weights: Array
+    scales: Array | None = None
+    means: Array | None = None
+    variances: Array | None = None
+
+    def arrays(self) -> Iterator[Array]:
+        """All arrays in the order of the file."""
+        for array in (self.biases, self.scales, self.means, self.variances, self.weights):
+            if array is not None:
+                yield array
+
+
+def load_weights(path: StrPath, network: Network) -> tuple[Header, list[LayerWeights]]:
+    """Reads a `.weights` file.
+
+    Args:
+        path: The file.
+        network: What its `.cfg` describes.
+
+    Returns:
+        The header, and the values of each convolution in the network's order.
+
+    Raises:
+        WeightsError: The file cannot be read, or is too short or too long for the network; the message says
+            by how many values and where.
+    """
+    name, data = printable(path), _read(path)
+    header = _header(data, name)
+    start = len(header.to_bytes())
+    if (len(data) - start) % _VALUE.itemsize:
+        raise WeightsError(
+            f"cannot load {name}: it ends within a value; its length is no multiple of 4 bytes"
+        )
+    values = np.frombuffer(data, _VALUE, offset=start)
+    wanted = sum(_count(layer) for _, _, layer in network.convolutions)
+    at, result, place = 0, [], ""
+    for index, step, layer in network.convolutions:
+        place = _place(index, step)
+        if at + _count(layer) > len(values):
+            raise WeightsError(
+                f"cannot load {name}: too short by {wanted - len(values)} values for {network.source}: "
+                f"it ends in {place}, which needs {_count(layer)} values and has {len(values) - at}"
+            )
+        result.append(_split(values[at : at + _count(layer)], layer))
+        at += _count(layer)
+    if at < len(values):
+        raise WeightsError(
+            f"cannot load {name}: too long by {len(values) - at} values for {network.source}, whose last "
+            f"values are those of {place}"
+        )
+    return header, result
+
+
+def save_weights(path: StrPath, header: Header, values: Sequence[LayerWeights]) -> None:
+    """Writes a `.weights` file, all or nothing.
+
+    Args:
+        path: The file.
+        header: Its first bytes.
+        values: Of each convolution in the network's order.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    parts = [np.ascontiguousarray(array, _VALUE).tobytes() for layer in values for array in layer.arrays()]
+    write_atomic(path, b"".join((header.to_bytes(), *parts)))
+
+
+def _read(path: StrPath) -> bytes:
+    file = Path(path)
+    if not file.exists():
+        raise WeightsError(f"cannot load {printable(path)}: no such file")
+    if not file.is_file():  # devices and pipes may never end
+        raise WeightsError(f"cannot load {printable(path)}: it is not an ordinary file")
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"cannot load {printable(path)}: {reason_of(error)}") from error
+
+
+def _header(data: bytes, name: str) -> Header:
+    try:
+        version = Header(*_VERSION.unpack_from(data))
+        (seen,) = version.seen_format.unpack_from(data, _VERSION.size)
+    except struct.error:
+        raise WeightsError(
+            f"cannot load {name}: its {len(data)} bytes do not hold the header of a Darknet .weights file"
+        ) from None
+    return Header(version.major, version.minor, version.revision, seen)
+
+
+def _place(index: int, step: Step) -> str:
+    return f"layer {index}, the [{step.section.kind}] of {step.section.place()}"
+
+
+def _kernel(layer: Convolution) -> tuple[int, int, int, int]:
+    return layer.filters, layer.channels // layer.groups, layer.size, layer.size
+
+
+def _count(layer: Convolution) -> int:
+    filters, *rest = _kernel(layer)
+    return filters * (int(np.prod(rest)) + (4 if layer.normalised else 1))
+
+
+def _split(values: Array, layer: Convolution) -> LayerWeights:
+    """Cuts the values of one convolution apart: biases, normalisation, kernels."""
+    filters = layer.filters
+    rows = 4 if layer.normalised else 1
+    vectors = [np.asarray(row, np.float32) for row in values[: rows * filters].reshape(rows, filters)]
+    kernel = np.asarray(values[rows * filters :].reshape(_kernel(layer)), np.float32)
+    return LayerWeights(vectors[0], kernel, *vectors[1:])
