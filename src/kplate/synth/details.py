@@ -17,10 +17,9 @@ from kplate.plates.layouts import Layout
 
 Mask = NDArray[np.uint8]
 
-# Annex 18: PANTONE 2727C outlines, 283C fills, 291C and 2708C taegeuk pattern (BGR).
+# Annex 18: PANTONE 2727C outlines, 283C fills (BGR).
 _EV_OUTLINE: Final = (222, 130, 60)
 _EV_FILL: Final = (235, 200, 150)
-_EV_TILE: Final = (238, 214, 160)
 # Annex 2-2: the blue band's two ends, estimated from the drawing (BGR).
 _BAND_DARK: Final = np.array((90, 35, 20), np.float32)
 _BAND_LIGHT: Final = np.array((210, 110, 45), np.float32)
