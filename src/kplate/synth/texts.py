@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from kplate.plates.alphabet import COMMERCIAL, DIPLOMATIC, MILITARY, PRIVATE, REGIONS, RENTAL
-from kplate.plates.grammar import kind_fits, validate
+from kplate.plates.grammar import kinds_of, validate
 from kplate.plates.kinds import UNREAD_KINDS, Kind
 
 #: Share of each kind. Rare kinds and those of two lines are drawn more often than roads show them: two-line
@@ -24,15 +24,15 @@ KIND_WEIGHTS: Final[dict[Kind, float]] = {
     Kind.COMMERCIAL_LARGE: 3,
     Kind.GREEN_REGION: 14,
     Kind.GREEN: 12,
-    Kind.DIPLOMATIC_SHORT: 0.6,
-    Kind.DIPLOMATIC_LONG: 0.8,
-    Kind.TEMPORARY_SHORT: 0.4,
+    Kind.DIPLOMATIC_SHORT: 1,
+    Kind.DIPLOMATIC_LONG: 1,
+    Kind.TEMPORARY_SHORT: 0.7,
     Kind.TEMPORARY_LONG: 0.6,
     Kind.TEMPORARY_10_SHORT: 0.1,
     Kind.TEMPORARY_10_LONG: 0.1,
     Kind.MILITARY: 2.5,
-    Kind.CONSTRUCTION: 0.8,
-    Kind.CONSTRUCTION_OLD: 0.8,
+    Kind.CONSTRUCTION: 1.2,
+    Kind.CONSTRUCTION_OLD: 3,
     Kind.MOTORCYCLE_OLD: 0.3,
 }
 
@@ -56,7 +56,8 @@ def sample_kind(rng: np.random.Generator, text: str | None = None) -> Kind:
     if text is None:
         return _KINDS[int(rng.choice(len(_KINDS), p=_SHARES))]
     validate(text)
-    fits = np.array([kind not in UNREAD_KINDS and kind_fits(kind, text) for kind in _KINDS])
+    possible = frozenset(kinds_of(text)) - UNREAD_KINDS
+    fits = np.array([kind in possible for kind in _KINDS])
     return _KINDS[int(rng.choice(len(_KINDS), p=_SHARES * fits / (_SHARES * fits).sum()))]
 
 
