@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,11 @@ from kplate.ctc import Path, beam_search, greedy, softmax
 from kplate.engines import open_engine
 from kplate.errors import WeightsError
 from kplate.images import Image, as_image
-from kplate.plates.grammar import display, kind_fits, use_of
+from kplate.plates.grammar import display, kinds_of, use_of
 from kplate.plates.kinds import ELECTRIC_KINDS, Kind
 from kplate.plates.script import KOREA, Script
 from kplate.reader_views import Corners, fit_to_input, has_colour, straighten, to_pixels
+from kplate.results import json_line
 
 #: Crops are read at most this many at a time, to bound memory.
 _MOST_AT_ONCE: Final = 32
@@ -49,6 +50,19 @@ class Reading:
     use: str | None
     electric: bool | None
     corners: Corners
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON: corners to a tenth of a pixel, scores to four digits."""
+        return asdict(self) | {
+            "score": round(self.score, 4),
+            "characters": [round(value, 4) for value in self.characters],
+            "kind_score": round(self.kind_score, 4),
+            "corners": [[round(x, 1), round(y, 1)] for x, y in self.corners],
+        }
+
+    def to_json(self) -> str:
+        """Return the dictionary as one line of JSON, Hangul as it is."""
+        return json_line(self.to_dict())
 
 
 class Reader:
@@ -167,7 +181,8 @@ class Reader:
         """Choose the likeliest kind that can carry the text; any kind where none can; none without kinds."""
         if not self._kinds:
             return None, 0.0
-        fitting = [i for i, kind in enumerate(self._kinds) if kind_fits(kind, best.text)]
+        possible = frozenset(kinds_of(best.text))
+        fitting = [i for i, kind in enumerate(self._kinds) if kind in possible]
         among = fitting or list(range(len(self._kinds)))
         index = max(among, key=lambda i: float(kinds[i]))
         return self._kinds[index], float(kinds[index])

@@ -4,8 +4,9 @@ import pytest
 from kplate.errors import GrammarError
 from kplate.plates.alphabet import ALPHABET, BLANK, INDEX, REGIONS, decode, encode
 from kplate.plates.automaton import plate_automaton
-from kplate.plates.grammar import display, is_valid, kind_fits, normalise, parse, use_of, validate
-from kplate.plates.kinds import UNREAD_KINDS, Kind, Use
+from kplate.plates.grammar import display, is_valid, kinds_of, normalise, parse, use_of, validate
+from kplate.plates.kinds import GROUNDS, UNREAD_KINDS, Kind, Use, ground_of
+from kplate.plates.layouts import LAYOUTS
 from kplate.synth.texts import sample_text
 
 
@@ -93,7 +94,37 @@ def test_every_drawn_text_fits_its_kind(kind: Kind) -> None:
     rng = np.random.default_rng(1)
     for _ in range(60):
         text = sample_text(rng, kind)
-        assert kind_fits(kind, text), text
+        assert kind in kinds_of(text), text
+
+
+@pytest.mark.parametrize(
+    ("text", "ground", "kinds"),
+    [
+        ("서울12바3456", (254, 182, 0), {"commercial_short", "commercial_long", "commercial_large"}),
+        ("123가4567", (183, 229, 245), {"electric"}),
+        ("123가4567", (84, 192, 240), {"electric"}),  # as a car-park camera sees it
+        ("123가4567", (173, 189, 76), {"corporate"}),
+        ("12가3456", (0, 120, 35), {"green"}),
+        (
+            "서울1가1234",
+            (0, 90, 60),
+            {"green_region", "construction_old"},
+        ),  # construction machines may be green
+        ("외교001002", (20, 40, 110), {"diplomatic_short", "diplomatic_long"}),
+        ("012가4568", (235, 110, 20), {"construction"}),
+        ("123가4567", (254, 182, 0), set()),
+        ("12345", None, set()),
+    ],
+)
+def test_text_and_colour_tell_the_kind(
+    text: str, ground: tuple[int, int, int] | None, kinds: set[str]
+) -> None:
+    assert {kind for kind in kinds_of(text, ground) if kind not in UNREAD_KINDS} == kinds
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_grounds_are_those_of_the_layouts(kind: Kind) -> None:
+    assert ground_of(LAYOUTS[kind].colours.ground) in GROUNDS[kind]
 
 
 def _walk(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 
 from kplate.errors import GrammarError
 from kplate.plates.alphabet import COMMERCIAL, DIPLOMATIC, MILITARY, PRIVATE, REGIONS, RENTAL
-from kplate.plates.kinds import Kind, Use
+from kplate.plates.kinds import GROUNDS, Kind, Rgb, Use, ground_of
 
 _REGION: Final = "(?P<region>" + "|".join(REGIONS) + ")"
 _SERIAL: Final = "(?P<serial>[0-9]{4})"
@@ -163,10 +163,22 @@ KIND_PATTERNS: Final[dict[Kind, frozenset[str]]] = {
 }
 
 
-def kind_fits(kind: Kind, text: str) -> bool:
-    """Tell whether a plate that looks like ``kind`` can carry ``text``."""
+def kinds_of(text: str, ground: Rgb | None = None) -> tuple[Kind, ...]:
+    """Return the kinds that can carry a text, of a ground colour where one is given.
+
+    Args:
+        text: A plate's text.
+        ground: sRGB colour of the plate's ground, 0..255; it may be as faded or dark as photographs show it.
+
+    Returns:
+        Kinds in the order of :class:`Kind`; none where no Korean plate reads so.
+    """
     registration = parse(text)
     if registration is None:
-        return False
-    patterns = KIND_PATTERNS.get(kind)
-    return patterns is None or registration.pattern in patterns
+        return ()
+    look = None if ground is None else ground_of(ground)
+    return tuple(
+        kind
+        for kind in Kind
+        if registration.pattern in KIND_PATTERNS.get(kind, PATTERNS) and look in (None, *GROUNDS[kind])
+    )

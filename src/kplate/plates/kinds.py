@@ -1,6 +1,11 @@
 """What plates look like (:class:`Kind`) and what their text says (:class:`Use`)."""
 
+import colorsys
 from enum import StrEnum
+from typing import Final
+
+Rgb = tuple[int, int, int]
+"""sRGB, 0..255."""
 
 
 class Kind(StrEnum):
@@ -52,6 +57,58 @@ class Kind(StrEnum):
     """Construction machine with a region name, until 2022; green, orange or white."""
     MOTORCYCLE_OLD = "motorcycle_old"
     """Motorcycle with a district name, white with blue text; 210x115 mm."""
+
+
+class Ground(StrEnum):
+    """Colours of a plate's ground."""
+
+    WHITE = "white"
+    ORANGE = "orange"
+    YELLOW = "yellow"
+    LIGHT_GREEN = "light_green"
+    GREEN = "green"
+    LIGHT_BLUE = "light_blue"
+    NAVY = "navy"
+
+
+#: Ground colours of each kind.
+GROUNDS: Final[dict[Kind, frozenset[Ground]]] = dict.fromkeys(Kind, frozenset({Ground.WHITE})) | {
+    Kind.GREEN_REGION: frozenset({Ground.GREEN}),
+    Kind.GREEN: frozenset({Ground.GREEN}),
+    Kind.ELECTRIC: frozenset({Ground.LIGHT_BLUE}),
+    Kind.CORPORATE: frozenset({Ground.LIGHT_GREEN}),
+    Kind.COMMERCIAL_SHORT: frozenset({Ground.YELLOW}),
+    Kind.COMMERCIAL_LONG: frozenset({Ground.YELLOW}),
+    Kind.COMMERCIAL_LARGE: frozenset({Ground.YELLOW}),
+    Kind.DIPLOMATIC_SHORT: frozenset({Ground.NAVY}),
+    Kind.DIPLOMATIC_LONG: frozenset({Ground.NAVY}),
+    Kind.CONSTRUCTION: frozenset({Ground.ORANGE, Ground.WHITE}),
+    Kind.CONSTRUCTION_OLD: frozenset({Ground.ORANGE, Ground.WHITE, Ground.GREEN}),
+}
+#: Upper end of each ground's hues, in degrees: half-way between those of the layouts' colours.
+_HUES: Final = (
+    (34.0, Ground.ORANGE),
+    (55.0, Ground.YELLOW),
+    (102.0, Ground.LIGHT_GREEN),
+    (167.0, Ground.GREEN),
+    (212.0, Ground.LIGHT_BLUE),
+    (290.0, Ground.NAVY),
+    (360.0, Ground.ORANGE),
+)
+#: Grounds of less saturation (HSV) are white: the palest colour, an electric plate's, has 0.25.
+_LEAST_SATURATION: Final = 0.15
+
+
+def ground_of(colour: Rgb) -> Ground:
+    """Name a ground by its hue, which fading and shade change least.
+
+    Args:
+        colour: sRGB, 0..255.
+    """
+    hue, saturation, _ = colorsys.rgb_to_hsv(*(channel / 255 for channel in colour))
+    if saturation < _LEAST_SATURATION:
+        return Ground.WHITE
+    return next(ground for end, ground in _HUES if hue * 360 <= end)
 
 
 class Use(StrEnum):

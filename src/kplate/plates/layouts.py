@@ -10,9 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from kplate.plates.glyphs import Face
-from kplate.plates.kinds import Kind
-
-Rgb = tuple[int, int, int]
+from kplate.plates.kinds import Kind, Rgb
 
 
 class Role(StrEnum):
