@@ -275,6 +275,8 @@ def degrade(image: Image, rng: np.random.Generator, difficulty: float, glyph_px:
         image = effects.shadow(image, rng)
     if chance[2] < 0.12 * difficulty:
         image = effects.glare(image, rng)
+    if chance[10] < 0.04 * difficulty:
+        image = effects.headlights(image, rng)
     if grey:
         image = effects.monochrome(image, rng)
     if chance[3] < 0.03 * difficulty:

@@ -83,13 +83,28 @@ def shadow(image: Image, rng: np.random.Generator) -> Image:
 
 
 def glare(image: Image, rng: np.random.Generator) -> Image:
-    """Add a blob or a streak of light: sun on the film, a headlight, a lamp above the plate."""
+    """Add a blob or a streak of light: sun on the film, a lamp above the plate."""
     height, width = image.shape[:2]
     ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
     cx, cy = rng.uniform(0, width), rng.uniform(-0.3 * height, 1.3 * height)
     rx, ry = rng.uniform(0.08, 0.5) * width, rng.uniform(0.2, 1.2) * height
     blob = np.exp(-(((xs - cx) / rx) ** 2) - ((ys - cy) / ry) ** 2) * rng.uniform(40, 230)
     return np.asarray(np.clip(image + blob[..., None], 0, 255), np.uint8)
+
+
+def headlights(image: Image, rng: np.random.Generator) -> Image:
+    """Look into the car's own headlights: a glow from either side, a veil of stray light, a dimmed rest."""
+    height, width = image.shape[:2]
+    ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
+    level = float(rng.uniform(-0.8, 0.6)) * height  # of the lamps, which sit beside the plate or above it
+    reach = float(rng.uniform(0.2, 0.55)) * width
+    left, right = -float(rng.uniform(0.05, 0.4)) * width, float(rng.uniform(1.05, 1.4)) * width
+    far = ((ys - level) / reach) ** 2
+    glow = np.exp(-(((xs - left) / reach) ** 2) - far) + np.exp(-(((xs - right) / reach) ** 2) - far)
+    light = glow * float(rng.uniform(90, 255)) + float(rng.uniform(0, 50))
+    tint = np.array((rng.uniform(0.75, 1.05), rng.uniform(0.92, 1.0), 1.0), np.float32)
+    dimmed = image * np.float32(rng.uniform(0.35, 0.9))
+    return np.clip(dimmed + light[..., None] * tint, 0, 255).astype(np.uint8)
 
 
 def motion_blur(image: Image, rng: np.random.Generator, length: float) -> Image:
