@@ -1,0 +1,112 @@
+"""The reader with the weights that ship: what it promises whatever they have learned."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from kplate.errors import ImageError, WeightsError
+from kplate.images import Image, write_image
+from kplate.plates.kinds import Kind, Use
+from kplate.reader import Reader
+from kplate.synth.crops import sample_crop
+from kplate.synth.plates import sample_plate
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader(threads=1)
+
+
+def clear_plate(text: str = "12가3456", kind: Kind = Kind.WHITE_LONG) -> Image:
+    """Draw a new plate on dark bodywork, as a detector would cut it out."""
+    plate = sample_plate(np.random.default_rng(1), kind=kind, text=text, px_per_mm=0.5, wear=0)
+    return cv2.copyMakeBorder(plate.image, 8, 8, 16, 16, cv2.BORDER_CONSTANT, value=(60, 55, 50)).astype(
+        np.uint8
+    )
+
+
+def test_a_reading_has_all_that_is_known(reader: Reader) -> None:
+    image = clear_plate("12호3456")
+    reading = reader(image)
+    assert reading.text == reading.candidate == "12호3456"
+    assert reading.display == "12호 3456"
+    assert reading.use == Use.RENTAL
+    assert len(reading.characters) == 8 - 1
+    assert reader.min_score <= reading.score <= 1
+    left, top = reading.corners[0]
+    right, bottom = reading.corners[2]
+    height, width = image.shape[:2]
+    assert abs(left - 16) < 8
+    assert abs(top - 8) < 8
+    assert abs(right - (width - 16)) < 8
+    assert abs(bottom - (height - 8)) < 8
+
+
+def test_a_reading_becomes_plain_values(reader: Reader) -> None:
+    reading = reader(clear_plate())
+    values = reading.to_dict()
+    assert list(values) == list(reading.__slots__)
+    assert json.loads(reading.to_json()) == values
+    assert "12가3456" in reading.to_json()
+    assert values["score"] == round(reading.score, 4)
+    assert np.shape(values["corners"]) == (4, 2)
+
+
+def test_paths_and_arrays_are_taken(reader: Reader, tmp_path: Path) -> None:
+    image = clear_plate()
+    write_image(tmp_path / "plate.png", image)
+    assert reader(tmp_path / "plate.png") == reader(str(tmp_path / "plate.png")) == reader(image)
+
+
+def test_a_batch_reads_as_its_plates_one_by_one(reader: Reader) -> None:
+    rng = np.random.default_rng(3)
+    crops = [sample_crop(rng).image for _ in range(35)]  # more than go through the network at a time
+    together = reader.read_batch(crops)
+    alone = [reader(crop) for crop in crops]
+    assert [reading.candidate for reading in together] == [reading.candidate for reading in alone]
+    assert np.allclose([r.score for r in together], [r.score for r in alone], atol=1e-3)
+    assert reader.read_batch([]) == []
+
+
+@pytest.mark.parametrize("min_score", [0.0, 1.0])
+def test_the_least_score_decides_what_is_trusted(min_score: float) -> None:
+    reading = Reader(threads=1, min_score=min_score)(clear_plate())
+    assert reading.candidate == "12가3456"
+    assert reading.text == (reading.candidate if reading.score >= min_score else None)
+
+
+def test_grey_pictures_say_nothing_of_electric(reader: Reader) -> None:
+    image = clear_plate("123가4567", Kind.ELECTRIC)
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR).astype(np.uint8)
+    assert reader(grey).electric is None
+    assert reader(image).electric is not None
+    assert reader.read_batch([image], colour=False)[0].electric is None
+
+
+def test_slanted_plates_get_a_second_look(reader: Reader) -> None:
+    """Straightened, a plate is read with a score that is no lower, and its corners still fit the crop."""
+    rng = np.random.default_rng(8)
+    crops = [sample_crop(rng, kind=Kind.WHITE_LONG, difficulty=0.9) for _ in range(40)]
+    images = [crop.image for crop in crops]
+    once = reader._look(images, [True] * len(images))
+    twice = reader.read_batch(images, colour=True)
+    assert all(second.score >= first.score for first, second in zip(once, twice, strict=True))
+    looked_again = [n for n, reading in enumerate(once) if reading != twice[n]]
+    assert looked_again
+    for index in looked_again:
+        errors = np.hypot(*(np.array(twice[index].corners) - crops[index].corners).T)
+        assert np.median(errors) < 0.2 * images[index].shape[1]
+
+
+@pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((0, 9, 3), np.uint8)])
+def test_what_is_no_picture_is_refused(reader: Reader, bad: Image) -> None:
+    with pytest.raises(ImageError):
+        reader(bad)
+
+
+def test_missing_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"reader\.json"):
+        Reader(tmp_path)
