@@ -11,6 +11,7 @@ from kplate.errors import ImageError, WeightsError
 from kplate.images import Image, write_image
 from kplate.plates.kinds import Kind, Use
 from kplate.reader import Reader
+from kplate.synth import effects
 from kplate.synth.crops import sample_crop
 from kplate.synth.plates import sample_plate
 
@@ -99,6 +100,34 @@ def test_slanted_plates_get_a_second_look(reader: Reader) -> None:
     for index in looked_again:
         errors = np.hypot(*(np.array(twice[index].corners) - crops[index].corners).T)
         assert np.median(errors) < 0.2 * images[index].shape[1]
+
+
+def seen_from(rng: np.random.Generator, glyph_px: float, yaw: float) -> tuple[Image, str]:
+    """Draw a plate with digits of so many px, seen from so many degrees aside. Returns its crop and text."""
+    plate = sample_plate(rng, kind=Kind.WHITE_LONG, px_per_mm=0.7, wear=0.5)
+    flat = np.array(((-260, -55, 0), (260, -55, 0), (260, 55, 0), (-260, 55, 0)), np.float64)
+    cos, sin = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
+    turned = flat @ np.array(((cos, 0, sin), (0, 1, 0), (-sin, 0, cos))).T
+    scale = glyph_px / 75 * 3000  # digits are 75 mm high; the camera is 3 m away
+    quad = turned[:, :2] / (turned[:, 2:] + 3000) * scale
+    margin = np.ptp(quad, axis=0) * (0.08, 0.16)
+    size = np.ceil(np.ptp(quad, axis=0) + 2 * margin).astype(int)
+    quad += margin - quad.min(axis=0)
+    height, width = plate.image.shape[:2]
+    corners = np.array(((0, 0), (width, 0), (width, height), (0, height)), np.float32)
+    fine = 4  # drawn at four times the size and averaged, as a sensor does
+    matrix = cv2.getPerspectiveTransform(corners, (quad * fine).astype(np.float32))
+    drawn = cv2.warpPerspective(plate.image, matrix, (size * fine).tolist(), borderValue=(60, 60, 60))
+    seen = cv2.resize(drawn, size.tolist(), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return effects.jpeg(effects.sensor_noise(seen, rng, 4.0), 80), plate.text
+
+
+@pytest.mark.parametrize(("glyph_px", "yaw"), [(10, 0), (12, 45), (20, 60), (20, -60)])
+def test_small_and_slanted_plates_are_read(reader: Reader, glyph_px: float, yaw: float) -> None:
+    rng = np.random.default_rng(6)
+    crops, texts = zip(*(seen_from(rng, glyph_px, yaw) for _ in range(12)), strict=True)
+    read = [reading.candidate for reading in reader.read_batch(crops, colour=True)]
+    assert sum(a == b for a, b in zip(read, texts, strict=True)) >= 10
 
 
 @pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((0, 9, 3), np.uint8)])

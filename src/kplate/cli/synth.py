@@ -86,7 +86,12 @@ class Job:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render. A picture's label is written after the picture, so that a killed run leaves valid labels."""
+    """Render. A picture's label is written after the picture, so that a killed run leaves valid labels.
+
+    Raises:
+        KplateError: The arguments contradict one another, the photographs cannot be used, or a worker ended.
+        OutputError: The folder cannot be written to, or has labels already.
+    """
     screen = Screen()
     if args.photos and args.what == "plates":
         raise KplateError("--photos is for scenes: plates need no photographs")

@@ -255,7 +255,11 @@ def glyph(symbol: str, face: Face) -> Glyph:
 
 
 def strokes_of(symbol: str, face: Face) -> tuple[Stroke, ...]:
-    """The strokes of a symbol in a face, its own or borrowed ones (see :func:`glyph`)."""
+    """Return the strokes of a symbol in a face, in mm: its own or borrowed ones (see :func:`glyph`).
+
+    Raises:
+        KeyError: The symbol is not of the alphabet.
+    """
     own = _described(face).get(symbol)
     if own is not None:
         return own

@@ -156,7 +156,11 @@ def sensor_noise(image: Image, rng: np.random.Generator, strength: float) -> Ima
 
 
 def jpeg(image: Image, quality: int) -> Image:
-    """Compress and decompress."""
+    """Compress to ``quality``, 0 to 100, and decompress.
+
+    Raises:
+        ValueError: The picture is too large for JPEG.
+    """
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f"cannot compress a picture of shape {image.shape}")
