@@ -12,7 +12,7 @@ from kplate.drawing import COLOURS, text_mask
 from kplate.errors import ImageError
 from kplate.images import Image
 from kplate.plates.alphabet import ALPHABET
-from kplate.results import Box, Permit, Plate, Recognition, Vehicle, json_line
+from kplate.results import Box, Other, Permit, Plate, Recognition, Vehicle, json_line
 
 
 def plate(box: Box = (420.04, 610.0, 590.5, 650.25), **changes: Any) -> Plate:
@@ -159,13 +159,24 @@ def share(drawn: Image, colour: tuple[int, int, int]) -> float:
 
 def test_each_sort_has_its_colour() -> None:
     assert len(set(COLOURS.values())) == len(COLOURS)
-    drawn = recognition(1280, 720).draw(grey(1280, 720))
+    others = (Other("person", (900, 250, 1000, 450), 0.7),)
+    drawn = recognition(1280, 720, others=others).draw(grey(1280, 720))
     for name, colour in COLOURS.items():
         assert share(drawn, colour) > 0.0005, name
     blue, green, red = COLOURS["electric"]
     assert blue > 2 * green > red
     only = recognition(1280, 720, plates=(plate(electric=False),), vehicles=(), permits=())
     assert share(only.draw(grey(1280, 720)), COLOURS["electric"]) == 0
+
+
+def test_what_only_custom_networks_find_has_a_place_of_its_own() -> None:
+    assert "others" not in recognition(100, 50).to_dict()
+    assert recognition(100, 50, others=()).to_dict()["others"] == []
+    found = recognition(100, 50, others=(Other("person", (1, 2, 3.04, 4), 0.5),)).to_dict()
+    assert found["others"] == [{"label": "person", "box": [1.0, 2.0, 3.0, 4.0], "score": 0.5}]
+    assert Vehicle((1, 2, 3, 4), 0.5, "bus").to_dict() == {
+        "box": [1.0, 2.0, 3.0, 4.0], "score": 0.5, "label": "bus",
+    }  # fmt: skip
 
 
 def test_labels_grow_with_the_picture_and_lie_inside_it() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kplate.images import Image, find_images, read_image, write_image
     from kplate.reader import Reader, Reading
     from kplate.recognizer import Recognizer
-    from kplate.results import Box, Permit, Plate, Point, Quad, Recognition, Vehicle
+    from kplate.results import Box, Other, Permit, Plate, Point, Quad, Recognition, Vehicle
 
 try:
     __version__ = version("kplate")
@@ -32,6 +32,7 @@ __all__ = [
     "Image",
     "ImageError",
     "KplateError",
+    "Other",
     "OutputError",
     "Permit",
     "Plate",
@@ -64,7 +65,7 @@ _HOMES: Final = {
     "kplate.images": ("Image", "find_images", "read_image", "write_image"),
     "kplate.reader": ("Reader", "Reading"),
     "kplate.recognizer": ("Recognizer",),
-    "kplate.results": ("Box", "Permit", "Plate", "Point", "Quad", "Recognition", "Vehicle"),
+    "kplate.results": ("Box", "Other", "Permit", "Plate", "Point", "Quad", "Recognition", "Vehicle"),
 }
 
 

@@ -31,6 +31,7 @@ COLOURS: Final[dict[str, Colour]] = {
     "electric": (230, 95, 0),
     "untrusted": (110, 110, 110),
     "permit": (167, 60, 204),
+    "other": (233, 180, 86),
 }
 
 #: Height of a label's capitals, and thickness of a box's line, as shares of the square root of the
@@ -123,7 +124,12 @@ def text_mask(text: str, height: int) -> Mask:
 def _marks(recognition: Recognition) -> list[_Mark]:
     """List what is to be drawn, from the background forward."""
     vehicles = [
-        _Mark(COLOURS["vehicle"], item.box, (), "", f"car {item.score:.2f}") for item in recognition.vehicles
+        _Mark(COLOURS["vehicle"], item.box, (), "", f"{item.label or 'car'} {item.score:.2f}")
+        for item in recognition.vehicles
+    ]
+    others = [
+        _Mark(COLOURS["other"], item.box, (), "", f"{item.label} {item.score:.2f}")
+        for item in recognition.others or ()
     ]
     permits = [
         _Mark(COLOURS["permit"], item.box, (), "", f"permit {item.score:.2f}") for item in recognition.permits
@@ -131,7 +137,7 @@ def _marks(recognition: Recognition) -> list[_Mark]:
     plates = [
         _Mark(plate_colour(item), item.box, item.corners, *_plate_label(item)) for item in recognition.plates
     ]
-    return vehicles + permits + plates
+    return others + vehicles + permits + plates
 
 
 def _plate_label(plate: Plate) -> tuple[str, str]:

@@ -12,12 +12,15 @@ from kplate.files import StrPath
 from kplate.images import Image, as_image
 from kplate.reader import Reader, Reading
 from kplate.reader_views import has_colour
-from kplate.results import Box, Permit, Plate, Point, Recognition, Vehicle
+from kplate.results import Box, Other, Permit, Plate, Point, Recognition, Vehicle
 
 #: Labels of a detector that are vehicles: kplate's own class, and those of COCO-trained detectors.
-VEHICLE_LABELS: Final = frozenset({"car", "bus", "truck", "motorcycle"})
+VEHICLE_LABELS: Final = frozenset({"car", "bus", "truck", "van", "motorcycle", "motorbike"})
 PLATE_LABEL: Final = "license_plate"
 PERMIT_LABEL: Final = "disabled_sticker"
+_KNOWN_LABELS: Final = VEHICLE_LABELS | {PLATE_LABEL, PERMIT_LABEL}
+#: The class of vehicles that needs no name.
+_PLAIN_VEHICLE: Final = "car"
 
 #: How much a plate's box grows before it is cut out: share of its width to the left and right, share of
 #: its height above and below. The reader finds the plate's corners itself, so it may see some of its
@@ -116,17 +119,30 @@ class Recognizer:
     def _recognise(self, image: Image) -> Recognition:
         height, width = image.shape[:2]
         if min(width, height) < _SMALLEST_SIDE:
-            return Recognition(width, height, 0.0)
+            return Recognition(width, height, 0.0, others=self._others(()))
         found = [replace(item, box=_clipped(item.box, width, height)) for item in self.detector(image)]
         found = [item for item in found if _area(item.box) > 0]
-        vehicles = tuple(Vehicle(item.box, item.score) for item in found if item.label in VEHICLE_LABELS)
+        vehicles = tuple(
+            Vehicle(item.box, item.score, None if item.label == _PLAIN_VEHICLE else item.label)
+            for item in found
+            if item.label in VEHICLE_LABELS
+        )
         permits = tuple(
             Permit(item.box, item.score, owner(item.box, vehicles))
             for item in found
             if item.label == PERMIT_LABEL
         )
         plates = self._read_plates(image, [item for item in found if item.label == PLATE_LABEL], vehicles)
-        return Recognition(width, height, 0.0, vehicles, plates, permits)
+        return Recognition(width, height, 0.0, vehicles, plates, permits, others=self._others(found))
+
+    def _others(self, found: Sequence[Detection]) -> tuple[Other, ...] | None:
+        """List what kplate has no place of its own for; None where the detector knows no such classes."""
+        # Whatever finds boxes can stand in for a detector, whether or not it says what it knows.
+        if _KNOWN_LABELS.issuperset(getattr(self.detector, "labels", ())):
+            return None
+        return tuple(
+            Other(item.label, item.box, item.score) for item in found if item.label not in _KNOWN_LABELS
+        )
 
     def _read_plates(
         self, image: Image, found: Sequence[Detection], vehicles: Sequence[Vehicle]

@@ -25,14 +25,22 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """A car, van, truck or bus."""
+    """A car, van, truck or bus.
+
+    Attributes:
+        box: Where it is.
+        score: How sure it is that this is one.
+        label: What a custom network calls it, such as ``bus``; None for kplate's own class, ``car``.
+    """
 
     box: Box
     score: float
+    label: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {"box": _rounded(self.box, 1), "score": _score(self.score)}
+        """Return plain values for JSON; the label only where there is one."""
+        values = {"box": _rounded(self.box, 1), "score": _score(self.score)}
+        return values if self.label is None else {**values, "label": self.label}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,25 @@ class Permit:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """Something of a class that only a custom network has.
+
+    Attributes:
+        label: What the network calls it, such as ``person``.
+        box: Where it is.
+        score: How sure it is that this is one.
+    """
+
+    label: str
+    box: Box
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"label": self.label, "box": _rounded(self.box, 1), "score": _score(self.score)}
+
+
+@dataclass(frozen=True, slots=True)
 class Recognition:
     """Everything found in one picture.
 
@@ -121,6 +148,7 @@ class Recognition:
         plates: The plates.
         permits: The disabled permits.
         file: The picture's file as the caller named it; None for a picture from memory.
+        others: What else a custom network found; None for a network without further classes.
     """
 
     width: int
@@ -130,9 +158,14 @@ class Recognition:
     plates: tuple[Plate, ...] = ()
     permits: tuple[Permit, ...] = ()
     file: str | None = None
+    others: tuple[Other, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON: coordinates to a tenth of a pixel, scores to four digits."""
+        """Return plain values for JSON: coordinates to a tenth of a pixel, scores to four digits.
+
+        The key ``others`` is there only where the network has further classes.
+        """
+        others = {} if self.others is None else {"others": [item.to_dict() for item in self.others]}
         return {
             "file": self.file,
             "width": int(self.width),
@@ -141,6 +174,7 @@ class Recognition:
             "vehicles": [vehicle.to_dict() for vehicle in self.vehicles],
             "plates": [plate.to_dict() for plate in self.plates],
             "permits": [permit.to_dict() for permit in self.permits],
+            **others,
         }
 
     def to_json(self) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from kplate.darknet.network import Convolution, Network, read_network
 from kplate.darknet.weights import Header, LayerWeights, save_weights
@@ -187,3 +188,38 @@ def write_network(
     save_weights(folder / "my.weights", header or Header(), random_values(network))
     (folder / "my.names").write_text("\n".join((*names, "")), encoding="utf-8")
     return cfg, folder / "my.weights", folder / "my.names"
+
+
+#: Pure colours (blue, green, red), which the painted network finds in cells of 32 x 32 px, and its classes.
+PAINTS = {
+    "car": (0, 255, 0),
+    "license-plate": (0, 0, 255),
+    "disabled_sticker": (255, 0, 0),
+    "bus": (0, 255, 255),
+    "person": (255, 0, 255),
+}
+CELL = 32
+
+
+def write_painted(folder: Path) -> tuple[Path, Path, Path]:
+    """Write a network whose answers are known: it finds painted cells, as boxes of 64 x 32 px."""
+    shape = {"filters": 5 + len(PAINTS), "size": CELL, "stride": CELL, "pad": 0, "activation": "linear"}
+    head = section("yolo", anchors="64,32", classes=len(PAINTS))
+    cfg = write_cfg(folder, net(width=416, height=416) + section("convolutional", **shape) + head)
+    weights, biases = np.zeros((5 + len(PAINTS), 3), np.float32), np.zeros(5 + len(PAINTS), np.float32)
+    weights[4], biases[4] = 40, -20
+    for row, colour in enumerate(PAINTS.values(), start=5):
+        wanted = np.array(colour[::-1]) > 0
+        weights[row], biases[row] = np.where(wanted, 40, -80), 20 - 40 * wanted.sum()
+    kernel = np.ones((1, 1, CELL, CELL), np.float32) * weights[:, :, None, None] / CELL**2
+    save_weights(folder / "my.weights", Header(), [LayerWeights(biases, np.asarray(kernel, np.float32))])
+    (folder / "my.names").write_text("\n".join((*PAINTS, "")), encoding="utf-8")
+    return cfg, folder / "my.weights", folder / "my.names"
+
+
+def painted(*cells: tuple[str, int, int]) -> NDArray[np.uint8]:
+    """Draw a dark picture of 416 x 416 px with coloured cells: (class, column, row)."""
+    image = np.zeros((416, 416, 3), np.uint8)
+    for name, column, row in cells:
+        image[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = PAINTS[name]
+    return image

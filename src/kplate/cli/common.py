@@ -205,18 +205,37 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
         metavar="DIR",
-        help="folder with the networks to use; what it does not hold is taken from the shipped ones",
+        help="folder with the networks to use; what it does not hold is taken from the shipped ones; "
+        "with --detector, the .weights file of that network",
     )
     parser.add_argument("--reader", metavar="DIR", help="folder with the reader's network alone")
+    parser.add_argument(
+        "--detector", metavar="CFG", help="find with a Darknet network: its .cfg (and --weights, --names)"
+    )
+    parser.add_argument("--names", metavar="FILE", help="names of that network's classes, one a line")
 
 
 def open_recognizer(args: argparse.Namespace) -> "Recognizer":
     """Open the recogniser that the arguments of a command ask for.
 
     Raises:
-        WeightsError: A network is missing, damaged or does not fit.
+        KplateError: A network is missing, damaged or does not fit, or only a part of it is named.
     """
-    return recognizer_with(args.weights, getattr(args, "reader", None), args)
+    if args.detector is None:
+        if args.names is not None:
+            raise KplateError("--names needs --detector: it names the classes of a Darknet network")
+        return recognizer_with(args.weights, getattr(args, "reader", None), args)
+    if args.weights is None or args.names is None:
+        raise KplateError("--detector needs --weights and --names: the network's .weights and .names files")
+    from kplate import Detector, Recognizer
+
+    detector = Detector.from_darknet(args.detector, args.weights, args.names, threads=args.threads)
+    return Recognizer(
+        detector=detector,
+        reader_weights=args.reader,
+        threads=args.threads,
+        min_score=getattr(args, "min_score", None),
+    )
 
 
 def recognizer_with(weights: str | None, reader: str | None, args: argparse.Namespace) -> "Recognizer":

@@ -23,7 +23,7 @@ from kplate.recognizer import crop_window
 from kplate.results import Box, Recognition, json_line
 
 #: What ``--only`` can name: the fields of a result.
-PARTS: Final = ("vehicles", "plates", "permits")
+PARTS: Final = ("vehicles", "plates", "permits", "others")
 _JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 
 
@@ -120,6 +120,8 @@ def keep_only(result: Recognition, parts: Sequence[str]) -> Recognition:
     """Return a result with only the named parts; without the vehicles nothing points at one any more."""
     plates = result.plates if "plates" in parts else ()
     permits = result.permits if "permits" in parts else ()
+    if result.others and "others" not in parts:
+        result = dataclasses.replace(result, others=())
     if "vehicles" in parts:
         return dataclasses.replace(result, plates=plates, permits=permits)
     return dataclasses.replace(
@@ -136,7 +138,7 @@ def write_crops(folder: Path, name: str, image: Image, result: Recognition) -> N
     Plates are cut out as the reader saw them, so that `kplate read --cropped` on them reads the same.
 
     The names are ``NAME_plate0_52주3108.png`` (``unread`` in place of the text where it is not trusted),
-    ``NAME_vehicle0.png`` and ``NAME_permit0.png``, numbered as in the result.
+    ``NAME_vehicle0.png``, ``NAME_permit0.png`` and ``NAME_other0.png``, numbered as in the result.
 
     Raises:
         OutputError: A file cannot be written.
@@ -147,6 +149,7 @@ def write_crops(folder: Path, name: str, image: Image, result: Recognition) -> N
         write_image(folder / f"{name}_plate{index}_{text}.png", _cut(image, crop_window(plate.box, *size)))
     boxes = [(f"vehicle{index}", vehicle.box) for index, vehicle in enumerate(result.vehicles)]
     boxes += [(f"permit{index}", permit.box) for index, permit in enumerate(result.permits)]
+    boxes += [(f"other{index}", other.box) for index, other in enumerate(result.others or ())]
     for part, box in boxes:
         write_image(folder / f"{name}_{part}.png", _cut(image, _pixels(box, *size)))
 

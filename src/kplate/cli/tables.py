@@ -42,13 +42,15 @@ class Row:
 
 
 def rows_of(result: Recognition) -> Iterator[Row]:
-    """Yield what was found: plates first, then vehicles and permits."""
+    """Yield what was found: plates first, then vehicles, permits and what else a custom network knows."""
     for index, plate in enumerate(result.plates):
         yield _plate_row(index, plate)
     for index, vehicle in enumerate(result.vehicles):
-        yield Row("vehicle", index, f"{vehicle.score:.2f}")
+        yield Row("vehicle", index, f"{vehicle.score:.2f}", kind=printable(vehicle.label or ""))
     for index, permit in enumerate(result.permits):
         yield Row("permit", index, f"{permit.score:.2f}", vehicle=_index(permit.vehicle))
+    for index, other in enumerate(result.others or ()):
+        yield Row("other", index, f"{other.score:.2f}", kind=printable(other.label))
 
 
 class ResultTable:
@@ -73,7 +75,13 @@ class ResultTable:
             table.add_column(name, width=width, no_wrap=True, header_style="dim")
         for row in rows_of(result):
             table.add_row(
-                f"  {row.what}", self._text(row), row.score, row.kind, row.use, row.electric, row.vehicle
+                f"  {row.what}",
+                self._text(row),
+                row.score,
+                Text(row.kind),
+                row.use,
+                row.electric,
+                row.vehicle,
             )
         if not table.rows:
             table.add_row("  nothing")

@@ -46,8 +46,9 @@ def read_names(names: StrPath | Sequence[str], network: Network) -> tuple[str, .
         section = network.steps[index].section
         classes = section.integer("classes")
         if classes != len(lines):
+            count = f"{len(lines)} name{'' if len(lines) == 1 else 's'}"
             raise CfgError(
-                f"{source} has {len(lines)} names, but {section.place('classes')} says `classes={classes}`: "
+                f"{source} has {count}, but {section.place('classes')} says `classes={classes}`: "
                 "there must be one name for each class"
             )
     return tuple(_OWN.get(line.lower().replace("-", "_").replace(" ", "_"), line) for line in lines)

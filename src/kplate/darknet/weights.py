@@ -106,14 +106,14 @@ def load_weights(path: StrPath, network: Network) -> tuple[Header, list[LayerWei
         place = _place(index, step)
         if at + _count(layer) > len(values):
             raise WeightsError(
-                f"cannot load {name}: too short by {wanted - len(values)} values for {network.source}: "
-                f"it ends in {place}, which needs {_count(layer)} values and has {len(values) - at}"
+                f"cannot load {name}: too short by {_values(wanted - len(values))} for {network.source}: "
+                f"it ends in {place}, which needs {_values(_count(layer))} and has {len(values) - at}"
             )
         result.append(_split(values[at : at + _count(layer)], layer))
         at += _count(layer)
     if at < len(values):
         raise WeightsError(
-            f"cannot load {name}: too long by {len(values) - at} values for {network.source}, whose last "
+            f"cannot load {name}: too long by {_values(len(values) - at)} for {network.source}, whose last "
             f"values are those of {place}"
         )
     return header, result
@@ -155,6 +155,10 @@ def _header(data: bytes, name: str) -> Header:
             f"cannot load {name}: its {len(data)} bytes do not hold the header of a Darknet .weights file"
         ) from None
     return Header(version.major, version.minor, version.revision, seen)
+
+
+def _values(count: int) -> str:
+    return f"{count} value" if count == 1 else f"{count} values"
 
 
 def _place(index: int, step: Step) -> str:
