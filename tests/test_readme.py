@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kplate.plates.kinds import Kind, Use
 from kplate.results import Recognition
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +64,11 @@ def test_the_json_example_has_every_field(readme: str) -> None:
     for fields in (shown, shown["plates"][0], shown["vehicles"][0], shown["permits"][0]):
         for name in fields:
             assert f"`{name}`" in described
+
+
+def test_every_kind_and_use_is_described() -> None:
+    described = text("docs/output.md")
+    assert [str(value) for value in (*Kind, *Use) if f"`{value}`" not in described] == []
 
 
 @pytest.mark.parametrize("readme", READMES)
