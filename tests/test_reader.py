@@ -136,6 +136,11 @@ def test_what_is_no_picture_is_refused(reader: Reader, bad: Image) -> None:
         reader(bad)
 
 
+def test_a_least_score_beyond_all_scores_is_refused() -> None:
+    with pytest.raises(ValueError, match="min_score"):
+        Reader(min_score=1.5)
+
+
 def test_missing_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"reader\.json"):
         Reader(tmp_path)

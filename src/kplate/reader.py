@@ -90,7 +90,10 @@ class Reader:
 
         Raises:
             WeightsError: The network cannot be used.
+            ValueError: ``threads`` or ``min_score`` is out of range.
         """
+        if min_score is not None and not 0 <= min_score <= 1:
+            raise ValueError(f"min_score must be from 0 to 1, not {min_score}")
         path, self.manifest = shipped.load(weights, "reader")
         try:
             self.script = Script(self.manifest.alphabet, self.manifest.extra.get("grammar", KOREA))
