@@ -339,7 +339,7 @@ def _demo_guest(rng: np.random.Generator, place: Place, bay: int, kind: Kind) ->
         (LAYOUTS[kind].width, LAYOUTS[kind].height),
         style,
     )
-    return Guest(car, kind, PermitStyle.YELLOW if bay == 0 else None, permit_scale=1.4)
+    return Guest(car, kind, PermitStyle.YELLOW if bay == 0 else None, permit_scale=1.6)
 
 
 def _scaled(box: Box, factor: float) -> Box:
