@@ -44,6 +44,17 @@ def test_several_shortcuts(tmp_path: Path) -> None:
     assert network.steps[5].inputs == (4, 1, 0)
 
 
+def test_options_that_change_nothing_are_passed_over(tmp_path: Path) -> None:
+    text = RESIDUAL.replace("[upsample]", "[upsample]\nscale=1.0").replace(
+        "pad=1", "pad=1\ndilation=1\nclip=1"
+    )
+    text = text.replace("from=-3", "from=-3\nweights_type=none").replace("[yolo]", "[yolo]\niou_loss=ciou")
+    plain = read_network(write_cfg(tmp_path, RESIDUAL))
+    assert [step.layer for step in read_network(write_cfg(tmp_path, text)).steps] == [
+        step.layer for step in plain.steps
+    ]
+
+
 def test_the_sigmoid_before_new_coordinates_is_left_to_the_decoder(tmp_path: Path) -> None:
     network = read_network(write_cfg(tmp_path, NEW_COORDS))
     layer = network.steps[2].layer

@@ -43,6 +43,7 @@ _NEUTRAL: Final = {
     "dontload": "0",
     "dontloadscales": "0",
     "weights_type": "none",
+    "weights_normalization": "none",
 }
 
 
@@ -86,7 +87,7 @@ class Section:
         if used is None:
             raise self.error(f"is not a kind of layer kplate knows; known: {', '.join(_USED)}")
         for key, value in self.options.items():
-            if key not in used and key not in _TRAINING and _NEUTRAL.get(key) != value:
+            if key not in used and key not in _TRAINING and not _changes_nothing(key, value):
                 raise self.error(f"does not know `{key}={value}`", key)
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -187,3 +188,13 @@ def read_text(path: StrPath, what: str) -> str:
         raise refuse(reason_of(error)) from None
     except UnicodeDecodeError:
         raise refuse("it is not UTF-8 text") from None
+
+
+def _changes_nothing(key: str, value: str) -> bool:
+    neutral = _NEUTRAL.get(key)
+    if neutral is None:
+        return False
+    try:
+        return float(value) == float(neutral)
+    except ValueError:
+        return value == neutral
