@@ -173,6 +173,9 @@ def _open_air(image: Image, camera: Camera, place: Place, rng: np.random.Generat
     sky = np.array((235.0, 205.0, 170.0) if rng.random() < 0.6 else (225.0, 222.0, 216.0)) * place.light
     horizon = max(2, int(camera.horizon()))
     box = np.array(((0, 0), (camera.width, 0), (camera.width, horizon + 40), (0, horizon + 40)), np.float64)
+    image[:] = np.clip(sky * (0.72, 0.76, 0.74), 0, 255).astype(
+        np.uint8
+    )  # what lies beyond the wall, in haze
     shade(image, box, sky * 0.85, sky * 1.05)
     _facade(image, camera, place, rng)
     green = np.array((52.0, 92.0, 66.0)) * place.light * rng.uniform(0.7, 1.2)

@@ -303,10 +303,10 @@ def demo_scene(rng: np.random.Generator, size: tuple[int, int] = (1280, 720)) ->
     """
     over = 2 if max(size) <= _FINE_UP_TO else 1  # drawn at twice the size and averaged: smooth edges
     width, height = size[0] * over, size[1] * over
-    eye = (float(rng.uniform(-0.4, 0.4)), 2.0, 0.0)
+    eye = (float(rng.uniform(-0.2, 0.2)), 2.0, 0.0)
     # What matters lies within a frame of 16:9, whatever the picture's shape.
     focal = min(width, height * 16 / 9) * 0.78
-    camera = Camera(width, height, focal, eye, float(rng.uniform(-0.03, 0.03)), 0.15)
+    camera = Camera(width, height, focal, eye, float(rng.uniform(-0.015, 0.015)), 0.15)
     place = Place(bool(rng.random() < 0.5), 5.2, 12.0, -1.5 * BAY_WIDTH, 3, (0,), 1.0)
     last = Kind.COMMERCIAL_LONG if rng.random() < 0.5 else Kind.WHITE_LONG
     guests = [
