@@ -104,7 +104,7 @@ def headlights(image: Image, rng: np.random.Generator) -> Image:
     light = glow * float(rng.uniform(90, 255)) + float(rng.uniform(0, 50))
     tint = np.array((rng.uniform(0.75, 1.05), rng.uniform(0.92, 1.0), 1.0), np.float32)
     dimmed = image * np.float32(rng.uniform(0.35, 0.9))
-    return np.clip(dimmed + light[..., None] * tint, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(dimmed + light[..., None] * tint, 0, 255), np.uint8)
 
 
 def motion_blur(image: Image, rng: np.random.Generator, length: float) -> Image:
