@@ -44,6 +44,8 @@ _LOOSE: Final = {
     Kind.COMMERCIAL_SHORT: 1.5,
     Kind.COMMERCIAL_LARGE: 1.5,
 }
+#: Kinds whose letter stands at the left of the serial and had no fixed size.
+_FREE_LETTER: Final = frozenset({Kind.GREEN_REGION, Kind.CONSTRUCTION_OLD})
 #: Radius of a plate's corners and of its border line, in mm (annexes 1 to 6).
 _CORNER_RADIUS: Final = 12.0
 _BORDER_RADIUS: Final = 10.0
@@ -188,7 +190,7 @@ def _ink(rng: np.random.Generator, layout: Layout, placed: list[_Placed], scale:
     growth = 1 + rng.normal(0, 0.014, 2) * wear
     faces = _substitute_face(rng, layout, wear)
     for item in placed:
-        x, y, w, h = item.cell.box
+        x, y, w, h = _wander(rng, layout.kind, item.cell, wear)
         jitter = rng.normal(0, 0.4, 2) * loose
         gw, gh = np.array((w, h)) * growth * (1 + rng.normal(0, 0.016, 2) * loose)
         mask = glyph_mask(item.symbol, faces.get(item.cell.face, item.cell.face), gw * scale, gh * scale)
@@ -200,6 +202,18 @@ def _ink(rng: np.random.Generator, layout: Layout, placed: list[_Placed], scale:
         bias = rng.uniform(-55, 45)
         alpha = np.clip((softened - 128) * 1.7 + 128 + bias * (softened > 4), 0, 255).astype(np.uint8)
     return alpha
+
+
+def _wander(
+    rng: np.random.Generator, kind: Kind, cell: Cell, wear: float
+) -> tuple[float, float, float, float]:
+    """Return the cell's box; the letter beside a green serial was set larger or smaller by each maker."""
+    x, y, w, h = cell.box
+    if kind not in _FREE_LETTER or cell.role is not Role.LETTER or wear == 0:
+        return x, y, w, h
+    smaller_w, smaller_h = w * rng.uniform(0.8, 1.02), h * rng.uniform(0.8, 1.02)
+    left = x + rng.uniform(-1, 0.6 * (w - smaller_w) + 1)
+    return left, y + h - smaller_h + rng.normal(1, 2.5), smaller_w, smaller_h
 
 
 def _substitute_face(rng: np.random.Generator, layout: Layout, wear: float) -> dict[Face, Face]:
