@@ -9,6 +9,7 @@ import pytest
 
 import kplate
 from kplate.darknet.cfg import CfgError
+from kplate.engines import open_model
 from kplate.errors import WeightsError
 
 pytest.importorskip("onnx", reason="running Darknet networks needs the darknet extra")
@@ -98,6 +99,11 @@ def test_sizes_and_scores_are_checked(tmp_path: Path) -> None:
         kplate.Detector.from_darknet(*files, size=100)
     with pytest.raises(ValueError, match="min_score"):
         kplate.Detector.from_darknet(*files, min_score=2)
+
+
+def test_bytes_that_are_no_network_are_named() -> None:
+    with pytest.raises(WeightsError, match=r"cannot load my.weights: "):
+        open_model(b"no network", "my.weights", threads=1)
 
 
 def test_a_missing_library_is_named_with_its_command(tmp_path: Path) -> None:
