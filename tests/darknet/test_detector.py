@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +129,36 @@ def test_nothing_of_pytorch_is_loaded(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_shipped_network_finds_the_same_as_darknet_files(tmp_path: Path) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    from kplate.darknet.network import read_network
+    from kplate.darknet.weights import Header, LayerWeights, save_weights
+    from kplate.synth.scenes import demo_scene
+    from kplate.weights import load
+
+    # The shipped graph has its normalisations folded away, so the .cfg does without them.
+    shipped = resources.files("kplate.nets") / "cfg" / "kplate-nano.cfg"
+    cfg = write_cfg(tmp_path, shipped.read_text(encoding="utf-8").replace("batch_normalize=1", ""))
+    path, manifest = load(None, "detector")
+    constants = {item.name: numpy_helper.to_array(item) for item in onnx.load(path).graph.initializer}
+    values = [
+        LayerWeights(constants[f"layers.{index}.0.bias"], constants[f"layers.{index}.0.weight"])
+        for index, _, _ in read_network(cfg).convolutions
+    ]
+    save_weights(tmp_path / "my.weights", Header(), values)
+    own = kplate.Detector.from_darknet(
+        cfg, tmp_path / "my.weights", manifest.classes, threads=1, min_score=0.3, size=kplate.Detector().size
+    )
+    image = demo_scene(np.random.default_rng(3)).image
+    found, expected = (
+        sorted(detector(image), key=lambda item: (item.label, item.box))
+        for detector in (own, kplate.Detector(threads=1, min_score=0.3))
+    )
+    assert [item.label for item in found] == [item.label for item in expected] != []
+    for item, wanted in zip(found, expected, strict=True):
+        assert item.box == pytest.approx(wanted.box, abs=0.1)
+        assert item.score == pytest.approx(wanted.score, abs=1e-3)
