@@ -22,8 +22,9 @@ from kplate.weights import Manifest, fingerprint, write_manifest
 SHIPPED = Path(__file__).parents[1] / "weights"
 #: Input shapes the exported network is compared on: square, wide, upright, and a batch.
 SHAPES = ((2, 3, 416, 416), (1, 3, 256, 416), (1, 3, 640, 384), (3, 3, 96, 128))
-#: Lowest scores that are reported.
-THRESHOLDS = {"car": 0.45, "license_plate": 0.5, "disabled_sticker": 0.6}
+#: Lowest scores that are reported: a little below those of the best F1 on the validation split of
+#: `openimages_plates`; permits are held to more, for badges look like them.
+THRESHOLDS = {"car": 0.5, "license_plate": 0.55, "disabled_sticker": 0.6}
 
 
 @dataclass(frozen=True, slots=True)
