@@ -160,4 +160,8 @@ def test_the_shipped_weights_are_whole(task: str) -> None:
     network, found = load(None, task)
     assert network.parent == SHIPPED
     assert found.task == task
-    assert found.training, "a manifest says what its network was trained on"
+    assert found.training["data"], "a manifest says what its network was trained on"
+    assert found.accuracy, "a manifest says how good its network is"
+    named = str(found.training["data"])
+    assert "korean_plates_eval" not in named
+    assert "korean_scenes_eval" not in named
