@@ -49,7 +49,7 @@ def load_network(checkpoint: Path) -> tuple[LprNet, dict[str, Any]]:
         state = load_checkpoint(checkpoint)
         network = LprNet(config_of(state))
         network.load_state_dict(state["average"])
-    except (OSError, KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError) as error:
         raise KplateError(f"cannot load {checkpoint}: {error}") from error
     return network.eval(), state
 

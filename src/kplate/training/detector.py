@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from kplate.errors import DataError
+from kplate.files import printable, reason_of
 from kplate.nets.darknet import NANO_CFG, Darknet
 from kplate.nets.losses import DetectionLoss, Targets
 from kplate.training.curves import Curves
@@ -275,8 +277,10 @@ def load_average(checkpoint: Path, cfg: Path | str = NANO_CFG) -> tuple[Darknet,
     try:
         state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
         network.load_state_dict(state["average"])
-    except (OSError, RuntimeError, KeyError) as error:
-        raise DataError(f"{checkpoint}: is no checkpoint of {Path(cfg).name} ({error})") from None
+    except OSError as error:
+        raise DataError(f"cannot load {printable(checkpoint)}: {reason_of(error)}") from None
+    except (RuntimeError, LookupError, TypeError, UnpicklingError):
+        raise DataError(f"{printable(checkpoint)} is no checkpoint of {Path(cfg).name}") from None
     return network.eval(), state
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kplate.errors import KplateError, WeightsError
-from kplate.files import printable
+from kplate.files import printable, reason_of
 from kplate.nets.lprnet import LprNet, LprNetConfig
 from kplate.plates.alphabet import ALPHABET
 from kplate.plates.script import KOREA, Script
@@ -29,9 +29,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         missing = {"network", "average", "config", "step", "seconds"} - set(state)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, TypeError, ValueError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise KplateError(f"cannot load {printable(path)}: {reason[0]}") from error
+    except OSError as error:
+        raise KplateError(f"cannot load {printable(path)}: {reason_of(error)}") from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError) as error:
+        raise KplateError(f"cannot load {printable(path)}: it is no file of PyTorch's") from error
     if missing:
         raise KplateError(f"cannot load {printable(path)}: it is no checkpoint of a reader")
     return state
