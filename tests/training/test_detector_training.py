@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from kplate.errors import DataError  # noqa: E402
+from kplate.errors import DataError, WeightsError  # noqa: E402
 from kplate.export.detector import Facts, export_detector  # noqa: E402
 from kplate.nets.darknet import Head  # noqa: E402
 from kplate.nets.losses import DetectionLoss, Targets, complete_iou, match  # noqa: E402
@@ -239,3 +240,15 @@ def test_a_folder_of_ones_own_is_training_data(data):
     assert len(open_pools(data, [(data / "openimages_plates", 0.5)])) == 2
     with pytest.raises(DataError, match=r"holds neither labels\.jsonl nor any"):
         open_pools(data, without=["openimages_plates"])
+
+
+def test_a_run_starts_from_darknet_weights(data, tmp_path):
+    cfg = tmp_path / "tiny.cfg"
+    cfg.write_text(TINY, encoding="utf-8")
+    first = Training(Settings(data=data, out=tmp_path / "first", cfg=cfg, seed=1)).network
+    first.save_weights(tmp_path / "first.weights")
+    other = Settings(data=data, out=tmp_path / "second", cfg=cfg, seed=2, init=tmp_path / "first.weights")
+    second = Training(other).network
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    with pytest.raises(WeightsError, match=r"gone\.weights"):
+        Training(replace(other, init=tmp_path / "gone.weights"))

@@ -51,6 +51,7 @@ class Settings:
         without: Names of training folders that are left out.
         steps: Stop after this many steps, for tests (0 = no limit).
         save_minutes: Time between checkpoints.
+        init: Darknet `.weights` file of the same cfg to start from, instead of random weights.
     """
 
     data: Path
@@ -66,6 +67,7 @@ class Settings:
     without: tuple[str, ...] = ()
     steps: int = 0
     save_minutes: float = 3.0
+    init: Path | None = None
 
 
 def rate_at(progress: float) -> float:
@@ -126,6 +128,8 @@ class Training:
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.network = new_network(settings.cfg)
+        if settings.init is not None:
+            self.network.load_weights(settings.init)
         self.average = Average(self.network)
         self.loss = DetectionLoss(self.network.heads, CLASS_WEIGHTS[: self.network.heads[0].classes])
         decayed = [p for p in self.network.parameters() if p.dim() > 1]
@@ -298,6 +302,9 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[Settings, bool]:
     parser.add_argument("--extra", action="append", default=[], metavar="FOLDER=SHARE")
     parser.add_argument("--without", action="append", default=[], metavar="FOLDER")
     parser.add_argument("--steps", type=int, default=0)
+    parser.add_argument(
+        "--init", type=Path, metavar="WEIGHTS", help="Darknet weights of the cfg to start from"
+    )
     parser.add_argument("--resume", action="store_true")
     options = vars(parser.parse_args(arguments))
     resume = bool(options.pop("resume"))
