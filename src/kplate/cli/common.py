@@ -6,7 +6,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -157,23 +157,21 @@ def prepare_file(path: str | os.PathLike[str]) -> Path:
 
 def positive(text: str) -> int:
     """Read an argument that is a whole number of at least 1."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return value
+    return _whole(text, 1)
 
 
 def seed(text: str) -> int:
     """Read an argument that is a whole number of at least 0."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
     try:
         value = int(text)
     except ValueError:
-        value = -1
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return value
 
 
@@ -266,6 +264,17 @@ def _held(weights: str | None, task: str) -> str | None:
     if folder is None or not folder.is_dir() or (folder / f"{task}.json").is_file():
         return weights
     return None if any((folder / f"{other}.json").is_file() for other in ("detector", "reader")) else weights
+
+
+def add_handed_over(parser: argparse.ArgumentParser, command: str, networks: Iterable[str]) -> None:
+    """Add the arguments of a command that hands the rest of its line over to a module."""
+    parser.add_argument("what", choices=tuple(networks), help=f"the network to {command}")
+    parser.add_argument(
+        "arguments",
+        nargs=argparse.REMAINDER,
+        metavar="...",
+        help=f"its arguments: see `kplate {command} WHAT --help`",
+    )
 
 
 def run_module(name: str, arguments: list[str], *, needs: str, extra: str) -> int:

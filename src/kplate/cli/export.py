@@ -3,20 +3,14 @@
 import argparse
 from typing import Final
 
-from kplate.cli.common import run_module
+from kplate.cli.common import add_handed_over, run_module
 
 _MODULES: Final = {"reader": "kplate.export.reader", "detector": "kplate.export.detector"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("what", choices=_MODULES, help="the network to export")
-    parser.add_argument(
-        "arguments",
-        nargs=argparse.REMAINDER,
-        metavar="...",
-        help="its arguments: see `kplate export WHAT --help`",
-    )
+    add_handed_over(parser, "export", _MODULES)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from kplate.cli.common import run_module
+from kplate.cli.common import add_handed_over, run_module
 
 _MODULES: Final = {"reader": "kplate.training.reader", "detector": "kplate.training.detector"}
 #: The best checkpoint of a reader trained on real plates, and the folder it is exported to.
@@ -17,13 +17,7 @@ _WEIGHTS: Final = "weights"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("what", choices=_MODULES, help="the network to train")
-    parser.add_argument(
-        "arguments",
-        nargs=argparse.REMAINDER,
-        metavar="...",
-        help="its arguments: see `kplate train WHAT --help`",
-    )
+    add_handed_over(parser, "train", _MODULES)
 
 
 def run(args: argparse.Namespace) -> int:
