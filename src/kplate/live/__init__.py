@@ -1,0 +1,1 @@
+"""Video: where frames come from, following vehicles through them, and agreeing on what their plates say."""
