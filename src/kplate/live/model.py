@@ -17,7 +17,7 @@ class Frame:
 
     Attributes:
         index: Number of the frame in its source, from 0; frames that were passed over count.
-        time: Seconds since the start of the source: the file's own clock, or time since the camera was opened.
+        time: Seconds since the start of the source: the file's own clock, or since the camera was opened.
         wall: When it was taken, UTC: for a file, the file's start plus ``time``.
         image: uint8 H x W x 3 BGR. Nobody may write into it.
     """
