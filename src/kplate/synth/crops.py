@@ -50,6 +50,7 @@ def sample_crop(
     kind: Kind | None = None,
     text: str | None = None,
     difficulty: float = 1.0,
+    angles: tuple[float, float] | None = None,
 ) -> PlateCrop:
     """Draw a plate as a camera sees it, cut out as a detector cuts it.
 
@@ -59,12 +60,13 @@ def sample_crop(
         kind: Plate kind; drawn by frequency unless given.
         text: Canonical text; drawn by frequency unless given.
         difficulty: 0 is near, straight and clear; 1 is everything that streets show.
+        angles: Yaw and pitch that the plate is seen at, in radians; drawn by frequency unless given.
     """
     target = float(np.exp(rng.uniform(np.log(58), np.log(260))))  # px of the plate's width
     target = target * difficulty + 200 * (1 - difficulty)
     plate = _draw_for(rng, target, kind, text)
     flat, offset = _with_frame(rng, plate)
-    quad, size = _viewpoint(rng, plate, target, difficulty)
+    quad, size = _viewpoint(rng, plate, target, difficulty, angles)
     image = _paste(rng, flat, offset, plate, quad, size, backgrounds)
     if rng.random() < 0.3 * difficulty:
         image, quad = _bend(rng, image, quad)
@@ -122,7 +124,11 @@ def _with_frame(rng: np.random.Generator, plate: PlateImage) -> tuple[NDArray[np
 
 
 def _viewpoint(
-    rng: np.random.Generator, plate: PlateImage, target: float, difficulty: float
+    rng: np.random.Generator,
+    plate: PlateImage,
+    target: float,
+    difficulty: float,
+    angles: tuple[float, float] | None = None,
 ) -> tuple[Points, tuple[int, int]]:
     """Choose where the plate is seen from and its cut. Returns its corners and the crop's size, in px."""
     if rng.random() < 0.35:
@@ -135,6 +141,8 @@ def _viewpoint(
     yaw, pitch, roll = (
         a * difficulty for a in (np.clip(yaw, -_MAX_YAW, _MAX_YAW), np.clip(pitch, -0.8, 0.8), roll)
     )
+    if angles is not None:
+        yaw, pitch = angles
     w, h = plate.width_mm, plate.height_mm
     square = np.array(((-w, -h, 0), (w, -h, 0), (w, h, 0), (-w, h, 0))) / 2
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
