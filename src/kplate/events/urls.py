@@ -1,0 +1,23 @@
+"""Addresses with credentials, told without them."""
+
+import re
+from typing import Final
+
+#: ``scheme://user:password@``, also inside a sentence. A password may hold ``@`` and ``/`` that nobody
+#: escaped: everything up to the last ``@`` before a blank or a quote counts as credentials.
+_USER: Final = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s\"'<>?#]*@")
+#: Parameters of an address that are secrets by their names.
+_SECRET: Final = re.compile(
+    r"(?P<name>[?&;](?:[a-z_-]*(?:pass|pwd|passwd|password|secret|token|signature|apikey|api_key|key|auth)))"
+    r"=[^&#\s\"'<>]*",
+    re.IGNORECASE,
+)
+
+
+def without_credentials(text: str) -> str:
+    """Return an address, or a sentence with addresses in it, without user names, passwords and keys.
+
+    >>> without_credentials("rtsp://admin:se@cret@10.0.0.5/stream?token=abc&channel=1")
+    'rtsp://10.0.0.5/stream?token=***&channel=1'
+    """
+    return _SECRET.sub(r"\g<name>=***", _USER.sub(r"\g<scheme>", text))
