@@ -28,8 +28,8 @@ class LprNetConfig:
         width: Channels of the last stage; earlier stages are shares of it.
     """
 
-    input_size: tuple[int, int] = (192, 64)
-    plate_size: tuple[int, int] = (192, 48)
+    input_size: tuple[int, int] = (192, 96)
+    plate_size: tuple[int, int] = (192, 64)
     symbols: int = 80
     kinds: int = 23
     width: int = 128
@@ -82,10 +82,12 @@ class SmallBasicBlock(nn.Module):
 class LocalisationNet(nn.Module):
     """Find the plate's corners in a crop."""
 
+    #: Width and height of the smaller picture of the crop that is searched, in px.
+    SIZE = (192, 64)
     #: Where corners are expected before anything is learned: a detector's box with some margin.
     START = (0.08, 0.14, 0.92, 0.14, 0.92, 0.86, 0.08, 0.86)
 
-    def __init__(self, input_size: tuple[int, int]) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(
             ConvUnit(3, 16, 3, 2),
@@ -94,7 +96,7 @@ class LocalisationNet(nn.Module):
             ConvUnit(64, 64, 3, 2),
             ConvUnit(64, 64, 3),
         )
-        cells = (input_size[0] // 16) * (input_size[1] // 16)
+        cells = (self.SIZE[0] // 16) * (self.SIZE[1] // 16)
         # Normalised, since plain rectified units here can all die at a high learning rate.
         self.hidden = nn.Sequential(nn.Linear(64 * cells, 96, bias=False), nn.BatchNorm1d(96), nn.ReLU())
         self.corners = nn.Linear(96, 8)
@@ -103,7 +105,9 @@ class LocalisationNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Map (N, 3, H, W) to (N, 8) corners as shares of the crop."""
-        features = self.features(image * 2 - 1).flatten(1)
+        size = (self.SIZE[1], self.SIZE[0])
+        small = F.interpolate(image, size=size, mode="bilinear", align_corners=False)
+        features = self.features(small * 2 - 1).flatten(1)
         corners: Tensor = self.corners(self.hidden(features))
         return corners
 
@@ -140,18 +144,24 @@ def straighten(image: Tensor, corners: Tensor, size: tuple[int, int]) -> Tensor:
 class LprNet(nn.Module):
     """Read plate crops."""
 
+    #: Pixels of the straightened plate in a cell of its map, across and down.
+    STRIDE = (4, 8)
+
     def __init__(self, config: LprNetConfig | None = None) -> None:
         super().__init__()
         self.config = config or LprNetConfig()
         w = self.config.width
-        self.localisation = LocalisationNet(self.config.input_size)
+        self.localisation = LocalisationNet()
         self.stem = nn.Sequential(ConvUnit(3, w // 4, 3, 2), ConvUnit(w // 4, w // 2, 3, 2))
         self.middle = nn.Sequential(
             SmallBasicBlock(w // 2), ConvUnit(w // 2, w // 2), SmallBasicBlock(w // 2)
         )
         self.late = nn.Sequential(ConvUnit(w // 2, w, 3, (2, 1)), SmallBasicBlock(w), SmallBasicBlock(w))
         self.context = nn.Linear(3 * w // 2, w)
-        columns, rows = self.config.plate_size[0] // 4, self.config.plate_size[1] // 8
+        columns, rows = (
+            self.config.plate_size[0] // self.STRIDE[0],
+            self.config.plate_size[1] // self.STRIDE[1],
+        )
         self.position = nn.Parameter(torch.zeros(1, w, rows, columns))
         self.mix = ConvUnit(w, w, 1)
         self.attention = nn.Conv2d(w, STEPS, 1)

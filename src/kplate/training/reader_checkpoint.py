@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from kplate.errors import KplateError, WeightsError
@@ -18,6 +19,8 @@ BEST: Final = "best.pt"
 LATEST: Final = "checkpoint.pt"
 #: Parameters with a row for each symbol.
 _PER_SYMBOL: Final = ("classifier.2.weight", "classifier.2.bias")
+#: Parameter with a vector for each cell of the plate's map.
+_PER_CELL: Final = "position"
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -67,7 +70,7 @@ def initialise(network: LprNet, script: Script, weights: dict[str, Tensor], alph
     """Give a network the weights of another one of the same width.
 
     Where the alphabets differ, each symbol that both know keeps its row of the classifier, and the new ones
-    begin at random.
+    begin at random. Where the plate's map has more or fewer cells, what is known of the cells is stretched.
 
     Args:
         network: The network to change.
@@ -83,6 +86,11 @@ def initialise(network: LprNet, script: Script, weights: dict[str, Tensor], alph
     if script.alphabet != alphabet:
         for name in _PER_SYMBOL:
             weights[name] = _rows_by_symbol(own[name], weights[name], script.alphabet, alphabet)
+    if _PER_CELL in weights and weights[_PER_CELL].shape[:2] == own[_PER_CELL].shape[:2]:
+        cells = (own[_PER_CELL].shape[2], own[_PER_CELL].shape[3])
+        weights[_PER_CELL] = F.interpolate(
+            weights[_PER_CELL], size=cells, mode="bilinear", align_corners=False
+        )
     wrong = sorted(name for name in own if name not in weights or weights[name].shape != own[name].shape)
     if wrong:
         raise WeightsError(f"cannot begin with these weights: {wrong[0]} is missing or has another size")

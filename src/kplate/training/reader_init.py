@@ -77,8 +77,10 @@ def from_onnx(path: Path, manifest: Manifest) -> LprNet:
     values = _values(path)
     try:
         width = values[f"{_PREFIX}mix.0.weight"].shape[0]
+        rows, columns = values[f"{_PREFIX}position"].shape[2:]
         config = LprNetConfig(
             input_size=manifest.input,
+            plate_size=(columns * LprNet.STRIDE[0], rows * LprNet.STRIDE[1]),
             symbols=values[f"{_PREFIX}classifier.2.bias"].shape[0] - 1,
             kinds=values[f"{_PREFIX}kind.bias"].shape[0],
             width=width,

@@ -1,9 +1,11 @@
 """Settings of a training run of the reader, and its command line."""
 
 import argparse
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
+
+from kplate.nets.lprnet import LprNetConfig
 
 #: Highest learning rates of a network that begins at random, and of one that can read already.
 _RATE: Final = 2.5e-3
@@ -24,7 +26,10 @@ class ReaderTraining:
         workers: Processes that draw plates.
         threads: Cores that the network uses.
         backgrounds: Folder of openly licensed photographs to cut surroundings from.
-        width: Channels of the last stage.
+        width: Channels of the last stage; ``None`` for that of the weights to begin with, or else the
+            network's own.
+        input_size: Width and height of the crop, in px; ``None`` likewise.
+        plate_size: Width and height of the straightened plate, in px; ``None`` likewise.
         checkpoint_minutes: Pause between checkpoints.
         replay: Earlier batches to keep and show once more; 0 shows each batch once.
         steps: Stop after so many steps in all, if the minutes last that long; 0 is no limit.
@@ -43,7 +48,9 @@ class ReaderTraining:
     workers: int = 1
     threads: int = 1
     backgrounds: Path | None = None
-    width: int = 128
+    width: int | None = None
+    input_size: tuple[int, int] | None = None
+    plate_size: tuple[int, int] | None = None
     checkpoint_minutes: float = 3.0
     replay: int = 120
     steps: int = 0
@@ -51,6 +58,15 @@ class ReaderTraining:
     epochs: float = 40.0
     patience: int = 10
     validate_steps: int = 0
+
+    def config(self, begin: LprNetConfig) -> LprNetConfig:
+        """Return the sizes of the network, given those of the weights to begin with."""
+        return replace(
+            begin,
+            width=self.width or begin.width,
+            input_size=self.input_size or begin.input_size,
+            plate_size=self.plate_size or begin.plate_size,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +87,27 @@ class Budget:
         return min(1.0, max(by_time, step / self.steps if self.steps else 0.0))
 
 
+def size_of(text: str) -> tuple[int, int]:
+    """Return width and height of a size such as ``192x96``.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no size, or not in whole cells of the network.
+    """
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 192x96")
+    size = int(width), int(height)
+    if min(size) < 16 or size[0] % 8 or size[1] % 8 or max(size) > 1024:
+        raise argparse.ArgumentTypeError(f"{text}: sides must be multiples of 8 from 16 to 1024")
+    return size
+
+
 _NUMBERS: Final = (
     ("batch", "crops in a step"),
     ("decay", "weight decay"),
     ("seed", "seed of the plates"),
     ("workers", "processes that draw plates"),
     ("threads", "cores the network uses"),
-    ("width", "channels of the last stage"),
     ("checkpoint-minutes", "pause between checkpoints"),
     ("replay", "earlier batches of rendered plates kept to show once more; without --data"),
     ("steps", "stop after so many steps in all; 0 is no limit"),
@@ -102,6 +132,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rate", type=float, help=f"highest learning rate (default {_RATE:g}, with --init {_TUNING_RATE:g})"
     )
     _add_numbers(parser, _NUMBERS)
+    for name, what in (("input", "crop"), ("plate", "straightened plate")):
+        parser.add_argument(
+            f"--{name}-size", type=size_of, metavar="WxH",
+            help=f"width and height of the {what} in px (default: of the weights to begin with)",
+        )  # fmt: skip
+    parser.add_argument(
+        "--width", type=int, help="channels of the last stage (default: of the weights to begin with)"
+    )
     parser.add_argument("--backgrounds", type=Path, help="folder of photographs to cut surroundings from")
     parser.add_argument(
         "--init", "--start", dest="init", metavar="shipped|CHECKPOINT|FOLDER",

@@ -159,11 +159,11 @@ class ReaderTrainer:
         self._board = TensorBoard(settings.out / "tensorboard") if ranks.first else None
 
     def _build(self, begin: Weights | None, state: dict[str, Any]) -> LprNet:
-        config = LprNetConfig(symbols=self.script.blank, kinds=len(KINDS), width=self.settings.width)
         if state:
             config, begin = config_of(state), None
-        elif begin:
-            config = replace(begin.config, symbols=self.script.blank)
+        else:
+            config = self.settings.config(begin.config if begin else LprNetConfig(kinds=len(KINDS)))
+            config = replace(config, symbols=self.script.blank)
         network = LprNet(config)
         if begin:
             initialise(network, self.script, begin.values, begin.alphabet)
