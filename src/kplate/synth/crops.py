@@ -51,6 +51,7 @@ def sample_crop(
     text: str | None = None,
     difficulty: float = 1.0,
     angles: tuple[float, float] | None = None,
+    zoom: float = 1.0,
 ) -> PlateCrop:
     """Draw a plate as a camera sees it, cut out as a detector cuts it.
 
@@ -61,8 +62,9 @@ def sample_crop(
         text: Canonical text; drawn by frequency unless given.
         difficulty: 0 is near, straight and clear; 1 is everything that streets show.
         angles: Yaw and pitch that the plate is seen at, in radians; drawn by frequency unless given.
+        zoom: Makes the plate so many times as large as it would be.
     """
-    target = float(np.exp(rng.uniform(np.log(58), np.log(260))))  # px of the plate's width
+    target = zoom * float(np.exp(rng.uniform(np.log(58), np.log(260))))  # px of the plate's width
     target = target * difficulty + 200 * (1 - difficulty)
     plate = _draw_for(rng, target, kind, text)
     flat, offset = _with_frame(rng, plate)

@@ -1,7 +1,8 @@
 """Measures on rendered plates how well a reader finds corners, and what a slanted view costs it.
 
-Every view shows the same plates, so that the difference to the frontal view is the view's doing. The corner
-error is the mean distance of the four corners from the true ones, as a share of the plate's width in the
+Every view shows the same plates, so that the difference to the frontal view is the view's doing. Views by an
+angle come twice: from as far as the frontal view, where the plate has fewer pixels across, and from so near
+that it has as many. The corner error is the mean distance of the four corners from the true ones, as a share of the plate's width in the
 crop. Plates are read as users read them, second looks included.
 
 Example:
@@ -98,6 +99,7 @@ def draw(
     *,
     kind: Kind | None = None,
     angles: tuple[float, float] | None = None,
+    near: bool = False,
     difficulty: float = 1.0,
 ) -> Iterator[PlateCrop]:
     """Draw readable plates: the same ones for the same seed, whatever the angles are.
@@ -107,9 +109,11 @@ def draw(
         seed: Seed.
         kind: Kind of all; drawn by frequency unless given.
         angles: Yaw and pitch in degrees; drawn by frequency unless given.
+        near: Go so near that turned plates are as wide (or as high) as frontal ones.
         difficulty: 0 is near, straight and clear; 1 is everything that streets show.
     """
     turned = None if angles is None else (float(np.radians(angles[0])), float(np.radians(angles[1])))
+    zoom = 1.0 if turned is None or not near else 1 / min(np.cos(turned[0]), np.cos(turned[1]))
     for index in range(count):
         rng = np.random.default_rng((seed, index))
         while True:
@@ -117,7 +121,7 @@ def draw(
             text = sample_text(rng, chosen)
             if chosen not in UNREAD_KINDS and is_valid(text):
                 break
-        yield sample_crop(rng, kind=chosen, text=text, angles=turned, difficulty=difficulty)
+        yield sample_crop(rng, kind=chosen, text=text, angles=turned, zoom=zoom, difficulty=difficulty)
 
 
 def readable_kinds() -> list[Kind]:
@@ -131,17 +135,18 @@ def readable_kinds() -> list[Kind]:
 
 
 def views(reader: Reader, count: int, seed: int, difficulty: float) -> list[Figures]:
-    """Measure frontal plates, the same turned by each angle, and plates as they come."""
-    angles = [(0, 0), *((angle, 0) for angle in _ANGLES), *((0, angle) for angle in _ANGLES)]
-    figures = [
-        measure(reader, _view_name(*pair), draw(count, seed, angles=pair, difficulty=difficulty))
-        for pair in angles
-    ]
+    """Measure frontal plates, the same turned by each angle, far and near, and plates as they come."""
+    angles = [*((angle, 0) for angle in _ANGLES), *((0, angle) for angle in _ANGLES)]
+    figures = [measure(reader, "frontal", draw(count, seed, angles=(0, 0), difficulty=difficulty))]
+    for near in (False, True):
+        for pair in angles:
+            crops = draw(count, seed, angles=pair, near=near, difficulty=difficulty)
+            figures.append(measure(reader, _view_name(*pair, near), crops))
     return [*figures, measure(reader, "as they come", draw(count, seed, difficulty=difficulty))]
 
 
-def _view_name(yaw: int, pitch: int) -> str:
-    return f"yaw {yaw:+d}°" if yaw else f"pitch {pitch:+d}°" if pitch else "frontal"
+def _view_name(yaw: int, pitch: int, near: bool) -> str:
+    return (f"yaw {yaw:+d}°" if yaw else f"pitch {pitch:+d}°") + (", near" if near else "")
 
 
 def kinds(reader: Reader, count: int, seed: int, difficulty: float) -> list[Figures]:
