@@ -2,8 +2,8 @@
 
 Every view shows the same plates, so that the difference to the frontal view is the view's doing. Views by an
 angle come twice: from as far as the frontal view, where the plate has fewer pixels across, and from so near
-that it has as many. The corner error is the mean distance of the four corners from the true ones, as a share of the plate's width in the
-crop. Plates are read as users read them, second looks included.
+that it has as many. The corner error is the mean distance of the four corners from the true ones, as a share
+of the plate's width in the crop. Plates are read as users read them, second looks included.
 
 Example:
     python -m kplate.training.geometry src/kplate/weights --count 500
