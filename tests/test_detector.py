@@ -6,6 +6,7 @@ import pytest
 
 from kplate.detector import Detector, Head, Rule, decode, letterbox, suppress
 from kplate.errors import ImageError, WeightsError
+from kplate.synth.scenes import demo_scene
 from kplate.weights import load
 
 CLASSES = 3
@@ -120,6 +121,24 @@ def test_letterbox_maps_back_exactly(shape):
     assert abs(boxed.scale_x * width - 416 * min(1, width / height)) < 4
 
 
+@pytest.mark.parametrize("shape", [(1080, 1920), (720, 480), (97, 1500), (1, 1)])
+@pytest.mark.parametrize("size", [(640, 384), (416, 416), (256, 608)])
+def test_letterbox_fits_into_a_given_width_and_height(shape, size):
+    height, width = shape
+    boxed = letterbox(np.full((*shape, 3), 255, np.uint8), size)
+    assert boxed.batch.shape == (1, 3, size[1], size[0])
+    scale = min(size[0] / width, size[1] / height)
+    white = (boxed.batch[0, 0] > 0.99).sum()
+    assert white == max(1, round(width * scale)) * max(1, round(height * scale))
+    whole = np.array(((0, 0, width * boxed.scale_x, height * boxed.scale_y),), np.float32)
+    np.testing.assert_allclose(boxed.restore(whole)[0], (0, 0, width, height), rtol=1e-5)
+
+
+def test_a_wide_picture_is_hardly_padded():
+    boxed = letterbox(np.zeros((1080, 1920, 3), np.uint8), 640)
+    assert boxed.batch.shape == (1, 3, 384, 640)  # 360 rows of picture
+
+
 @pytest.mark.parametrize("factor", [1, 3, 7])
 def test_letterbox_keeps_places_and_colours(factor):
     image = np.zeros((300 * factor + 1, 600 * factor + 1, 3), np.uint8)
@@ -230,3 +249,19 @@ def test_wrong_number_of_classes_is_said_plainly(tmp_path):
 def test_a_manifest_without_heads_is_said_plainly(tmp_path, heads):
     with pytest.raises(WeightsError, match="heads"):
         Detector(broken(tmp_path, extra={"heads": heads}))
+
+
+@pytest.mark.parametrize("size", [0, 100, (640, 100), (0, 640)])
+def test_a_size_that_is_no_multiple_is_refused(size):
+    with pytest.raises(ValueError, match="size must be a multiple of 32"):
+        Detector(threads=1, size=size)
+
+
+def test_sizes_of_any_shape_find_the_same():
+    image = demo_scene(np.random.default_rng(5), (1280, 720)).image
+    square = Detector(threads=1, size=(640, 640))(image)
+    wide = Detector(threads=1, size=(640, 384))(image)
+    plain = Detector(threads=1, size=640)(image)
+    assert len(plain) >= 6  # three cars and their plates
+    assert [(found.label, found.box) for found in wide] == [(found.label, found.box) for found in plain]
+    assert [found.label for found in square].count("license_plate") == 3

@@ -23,6 +23,9 @@ from kplate.weights import Manifest, load
 
 Array = NDArray[np.float32]
 
+#: Size of a network's input: px of the longer side, or exact width and height.
+Size = int | tuple[int, int]
+
 #: Padding of the letterbox: the middle grey that YOLO networks are used to.
 _PADDING: Final = 114
 
@@ -114,22 +117,27 @@ class Letterbox:
         return np.asarray(np.clip(boxes / scale, 0, limit), np.float32)
 
 
-def letterbox(image: Image, size: int, multiple: int = 32) -> Letterbox:
-    """Scales a picture so that its longer side is ``size``, and pads both sides to a multiple.
+def letterbox(image: Image, size: Size, multiple: int = 32) -> Letterbox:
+    """Scales a picture to the largest size inside the given one, and pads it.
 
     Args:
         image: uint8 H x W x 3 BGR.
-        size: Px of the longer side, a multiple of ``multiple``.
+        size: Px of the longer side; then both sides are padded to the next multiple only, so that hardly
+            anything of a 16:9 picture's input is padding. Or width and height, which the input gets exactly.
+            Each a multiple of ``multiple``.
         multiple: The network's largest stride.
     """
     height, width = image.shape[:2]
-    scale = size / max(height, width)
+    whole = (size, size) if isinstance(size, int) else size
+    scale = min(whole[0] / width, whole[1] / height)
     new_w, new_h = max(1, round(width * scale)), max(1, round(height * scale))
     small, factor = _halved(image, min(width / new_w, height / new_h))
     # Each halving drops a last odd row or column: what is scaled may be a little less than the picture.
     scale_x, scale_y = new_w / (small.shape[1] * factor), new_h / (small.shape[0] * factor)
-    shape = (-(-new_h // multiple) * multiple, -(-new_w // multiple) * multiple, 3)
-    canvas = np.full(shape, _PADDING, np.uint8)
+    padded = whole
+    if isinstance(size, int):
+        padded = (-(-new_w // multiple) * multiple, -(-new_h // multiple) * multiple)
+    canvas = np.full((padded[1], padded[0], 3), _PADDING, np.uint8)
     canvas[:new_h, :new_w] = cv2.resize(small, (new_w, new_h), interpolation=cv2.INTER_LINEAR)
     blob = cv2.dnn.blobFromImage(canvas, 1 / 255, swapRB=True)
     return Letterbox(np.asarray(blob, np.float32), scale_x, scale_y, width, height)
@@ -220,9 +228,9 @@ class Detector:
         weights: A network, its manifest or their folder; None = the network that ships with kplate.
         threads: Cores one picture may use; None = those of this process, four at most.
         min_score: Lowest score that is reported, for all classes; None = the manifest's.
-        size: Px that the longer side of a picture is scaled to, a multiple of the largest stride (32);
-            larger finds
-            smaller plates and takes longer. None = the manifest's.
+        size: Px that the longer side of a picture is scaled to, or width and height that it is fitted into,
+            multiples of the largest stride (32); larger finds smaller plates and takes longer. None = the
+            manifest's.
 
     Raises:
         WeightsError: The network cannot be used; the message says why.
@@ -235,7 +243,7 @@ class Detector:
         *,
         threads: int | None = None,
         min_score: float | None = None,
-        size: int | None = None,
+        size: Size | None = None,
     ) -> None:
         path, manifest = load(weights, "detector")
         self._set_up(printable(path), manifest, min_score, size)
@@ -250,7 +258,7 @@ class Detector:
         *,
         threads: int | None = None,
         min_score: float | None = None,
-        size: int | None = None,
+        size: Size | None = None,
     ) -> Self:
         """Opens a network of Darknet's, without PyTorch; needs ``pip install 'kplate[darknet]'``.
 
@@ -274,7 +282,7 @@ class Detector:
         detector._engine = open_model(model, weights, threads=threads)
         return detector
 
-    def _set_up(self, name: str, manifest: Manifest, min_score: float | None, size: int | None) -> None:
+    def _set_up(self, name: str, manifest: Manifest, min_score: float | None, size: Size | None) -> None:
         self._name = name
         self.labels = manifest.classes
         self.heads = _heads(manifest, self._name)
@@ -282,9 +290,10 @@ class Detector:
         multiple = manifest.extra.get("multiple")
         strides = [head.stride for head in self.heads]
         self._multiple = multiple if isinstance(multiple, int) and multiple > 0 else max(strides)
-        self.size = max(manifest.input) if size is None else size
-        if self.size < self._multiple or self.size % self._multiple:
-            raise ValueError(f"size must be a multiple of {self._multiple}, not {self.size}")
+        self.size: Size = max(manifest.input) if size is None else size
+        for side in (self.size,) if isinstance(self.size, int) else self.size:
+            if side < self._multiple or side % self._multiple:
+                raise ValueError(f"size must be a multiple of {self._multiple}, not {side}")
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score must be between 0 and 1, not {min_score}")
         self._least = _thresholds(manifest, min_score, self._name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from kplate.detector import Detection, Detector
+from kplate.detector import Detection, Detector, Size
 from kplate.files import StrPath
 from kplate.images import Image, as_image
 from kplate.reader import Reader, Reading
@@ -66,6 +66,7 @@ class Recognizer:
         reader: Reader | None = None,
         detector_weights: StrPath | None = None,
         reader_weights: StrPath | None = None,
+        size: Size | None = None,
     ) -> None:
         """Load the networks.
 
@@ -79,14 +80,16 @@ class Recognizer:
             reader: A reader that is loaded already; likewise.
             detector_weights: Other weights for the detector alone: a folder, manifest or network.
             reader_weights: Other weights for the reader alone.
+            size: Px that the detector scales the longer side of a picture to, or width and height that it
+                fits it into; None for the network's own.
 
         Raises:
             WeightsError: Weights are missing, damaged or do not fit.
-            ValueError: ``threads`` or ``min_score`` is out of range.
+            ValueError: ``threads``, ``min_score`` or ``size`` is out of range.
         """
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score must be from 0 to 1, not {min_score}")
-        self.detector = detector or Detector(detector_weights or weights, threads=threads)
+        self.detector = detector or Detector(detector_weights or weights, threads=threads, size=size)
         self.reader = reader or Reader(reader_weights or weights, threads=threads, min_score=min_score)
 
     def __call__(self, image: Image | StrPath, *, cropped: bool = False) -> Recognition:

@@ -19,6 +19,7 @@ from kplate.files import printable, reason_of, write_atomic
 
 if TYPE_CHECKING:
     from kplate import Recognizer
+    from kplate.detector import Size
 
 FAILED: Final = 1
 #: 128 + SIGINT and 128 + SIGPIPE, as a shell reports programs that end by these signals.
@@ -186,6 +187,14 @@ def score(text: str) -> float:
     return value
 
 
+def input_size(text: str) -> "Size":
+    """Read an argument that is px of the longer side (640) or width and height (640x384)."""
+    sides = text.lower().split("x")
+    if len(sides) not in (1, 2) or not all(side.isdecimal() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number such as 640 nor WIDTHxHEIGHT")
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every command takes that reads pictures."""
     parser.add_argument(
@@ -193,6 +202,14 @@ def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--min-score", type=score, metavar="S", help="trust a reading from this score on (0 to 1)"
+    )
+    parser.add_argument(
+        "--size",
+        dest="input_size",
+        type=input_size,
+        metavar="N|WxH",
+        help="scale pictures to N pixels along the longer side for finding, or into W x H; multiples of 32; "
+        "larger finds smaller plates and takes longer (default: 416)",
     )
     add_run_arguments(parser)
 
@@ -227,7 +244,10 @@ def open_recognizer(args: argparse.Namespace) -> "Recognizer":
         raise KplateError("--detector needs --weights and --names: the network's .weights and .names files")
     from kplate import Detector, Recognizer
 
-    detector = Detector.from_darknet(args.detector, args.weights, args.names, threads=args.threads)
+    with _sizes_named():
+        detector = Detector.from_darknet(
+            args.detector, args.weights, args.names, threads=args.threads, size=_size_of(args)
+        )
     return Recognizer(
         detector=detector,
         reader_weights=args.reader,
@@ -242,7 +262,7 @@ def recognizer_with(weights: str | None, reader: str | None, args: argparse.Name
     Args:
         weights: Folder, manifest or network; None for the shipped ones.
         reader: The same for the reader alone.
-        args: Its ``threads`` and ``min_score`` count.
+        args: Its ``threads``, ``min_score`` and ``input_size`` count.
 
     Raises:
         WeightsError: A network is missing, damaged or does not fit.
@@ -250,12 +270,29 @@ def recognizer_with(weights: str | None, reader: str | None, args: argparse.Name
     # Here, not above: `kplate --help` and the commands that read nothing need not load OpenCV and a runtime.
     from kplate import Recognizer
 
-    return Recognizer(
-        detector_weights=_held(weights, "detector"),
-        reader_weights=_held(weights, "reader") if reader is None else reader,
-        threads=args.threads,
-        min_score=getattr(args, "min_score", None),
-    )
+    with _sizes_named():
+        return Recognizer(
+            detector_weights=_held(weights, "detector"),
+            reader_weights=_held(weights, "reader") if reader is None else reader,
+            threads=args.threads,
+            min_score=getattr(args, "min_score", None),
+            size=_size_of(args),
+        )
+
+
+def _size_of(args: argparse.Namespace) -> "Size | None":
+    """Return the size that the detector works at; commands without the argument leave it to the network."""
+    size: Size | None = getattr(args, "input_size", None)
+    return size
+
+
+@contextlib.contextmanager
+def _sizes_named() -> Iterator[None]:
+    """Turn a size that a network cannot take into a failure for users."""
+    try:
+        yield
+    except ValueError as error:
+        raise KplateError(f"--size: {error}") from error
 
 
 def _held(weights: str | None, task: str) -> str | None:

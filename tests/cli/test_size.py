@@ -1,0 +1,38 @@
+"""`--size`: what the detector scales pictures to."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Result, paint
+
+Run = Callable[..., Result]
+
+
+@pytest.mark.parametrize("size", ["416", "832", "416x416", "832x416", "832X864"])
+def test_boxes_come_back_in_px_of_the_picture(
+    kplate: Run, stub_weights: Path, tmp_path: Path, size: str
+) -> None:
+    paint(tmp_path / "a.png", [("plate", 4, 8)])
+    done = kplate("read", "a.png", "--json", "--weights", stub_weights, "--size", size)
+    assert (done.status, done.err) == (0, "")
+    boxes = [plate["box"] for plate in done.lines[0]["plates"]]
+    assert boxes
+    for left, top, right, bottom in boxes:  # the painted cell, 32 px wide, from (128, 256) on
+        assert left < 145 < right
+        assert top < 273 < bottom
+
+
+@pytest.mark.parametrize("size", ["0", "x", "640x", "640x384x1", "-32", "1.5", "²"])
+def test_a_size_that_is_none_is_a_wrong_argument(kplate: Run, size: str) -> None:
+    done = kplate("read", "a.png", f"--size={size}")
+    assert done.status == 2
+    assert "is neither a number such as 640 nor WIDTHxHEIGHT" in done.err
+
+
+@pytest.mark.parametrize(("size", "named"), [("400", "400"), ("640x400", "400")])
+def test_a_size_that_the_network_cannot_take_is_one_line(kplate: Run, size: str, named: str) -> None:
+    done = kplate("read", "a.png", "--size", size)
+    assert done.status == 1
+    assert done.err == f"kplate: --size: size must be a multiple of 32, not {named}\n"
