@@ -316,3 +316,22 @@ def test_report_holds_its_pictures(tmp_path: Path) -> None:
     )  # plate and scene for three findings, and one scene alone
     assert "http" not in page
     assert "a.png" not in page
+
+
+def test_conditions_are_counted_apart(tmp_path: Path) -> None:
+    rows = (("a.jpg", "night"), ("b.jpg", "night"), ("c.jpg", "rain"), ("d.jpg", None))
+    for name, _ in rows:
+        write_image(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
+    lines = [json.dumps({"file": name, "text": "12가3456", "condition": said}) for name, said in rows]
+    (tmp_path / "labels.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    answers = iter(("12가3456", "12가3450", "12가3456", "12가3456"))
+    outcomes = list(evaluate(load_samples(tmp_path), lambda _: seen(plate(next(answers)))))
+    summary = summarise(outcomes)
+    assert [(group.name, group.seen) for group in summary.conditions] == [
+        ("night", Share(1, 2)),
+        ("rain", Share(1, 1)),
+    ]
+    (night, _) = summary.to_dict()["conditions"]
+    assert (night["condition"], night["candidate"]["count"], night["trusted_wrong"]) == ("night", 1, 1)
+    write_report(tmp_path / "report.html", outcomes, title="Conditions")
+    assert "By condition (2)" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from kplate.cli.common import (
     recognizer_with,
     write_json_line,
 )
-from kplate.cli.evaluate_tables import plain_table, print_comparison, print_trust
+from kplate.cli.evaluate_tables import group_table, plain_table, print_comparison, print_trust
 from kplate.evaluation.report import figure_rows
 from kplate.evaluation.scoring import PictureOutcome, Verdict
 from kplate.evaluation.summary import Summary, kind_of, other_readings, wrong_texts
@@ -124,9 +124,7 @@ def _print(screen: Screen, summary: Summary, outcomes: Sequence[PictureOutcome])
     figures = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for name, value in figure_rows(summary):
         figures.add_row(Text(name), Text(value))
-    kinds = plain_table("kind", "best reading exact", "trusted exact", "trusted, wrong")
-    for group in summary.kinds:
-        kinds.add_row(group.name, str(group.seen), str(group.trusted_right), str(group.trusted_wrong))
+    kinds, conditions = group_table("kind", summary.kinds), group_table("condition", summary.conditions)
     confusions = ", ".join(
         f"{true or 'nothing'}→{read or 'nothing'} ×{times}"
         for true, read, times in summary.confusions[:_LISTED_CONFUSIONS]
@@ -139,7 +137,7 @@ def _print(screen: Screen, summary: Summary, outcomes: Sequence[PictureOutcome])
         worst.add_row(
             Text(other.sample.name), "(matches no label)", other.plate.text, f"{other.plate.score:.3f}"
         )
-    for part in (figures, kinds, worst):
+    for part in (figures, kinds, conditions, worst):
         if part.rows:
             screen.out.print(part)
             screen.out.print()

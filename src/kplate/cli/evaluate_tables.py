@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kplate.evaluation import Comparison, PictureOutcome, TextOutcome, trust_curve
+from kplate.evaluation import Comparison, Group, PictureOutcome, TextOutcome, trust_curve
 
 #: Thresholds that are printed; the report and the JSON have more.
 _PRINTED: Final = frozenset({0.0, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99})
@@ -20,6 +20,14 @@ def plain_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in columns:
         table.add_column(name)
+    return table
+
+
+def group_table(name: str, groups: Sequence[Group]) -> Table:
+    """Return the table of what groups of plates came to."""
+    table = plain_table(name, "best reading exact", "trusted exact", "trusted, wrong")
+    for group in groups:
+        table.add_row(group.name, str(group.seen), str(group.trusted_right), str(group.trusted_wrong))
     return table
 
 

@@ -28,6 +28,7 @@ class Sample:
         also: Texts of further plates that can truly be read in the picture; reading them is no error.
         electric: Whether the labelled car is electric by its plate; ``None`` where nobody said.
         kind: The labelled plate's kind; ``None`` where nobody said.
+        condition: What the picture was taken in, such as ``night``; ``None`` where nobody said.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Sample:
     also: tuple[str, ...] = ()
     electric: bool | None = None
     kind: str | None = None
+    condition: str | None = None
 
 
 def load_samples(
@@ -46,8 +48,8 @@ def load_samples(
     """Load a folder of labelled pictures.
 
     With ``labels.jsonl`` in the folder each of its lines is an object with ``file`` and either ``text``
-    or ``texts``, optionally ``also`` (a list of texts), ``electric`` and ``kind``. Without it, every
-    picture of the folder whose name begins with a plate's text (``12가3456_1.jpg``) is a sample.
+    or ``texts``, optionally ``also`` (a list of texts), ``electric``, ``kind`` and ``condition``. Without it,
+    every picture of the folder whose name begins with a plate's text (``12가3456_1.jpg``) is a sample.
 
     Args:
         folder: The folder.
@@ -102,7 +104,7 @@ def _from_labels(labels: Path, script: Script) -> Iterator[Sample]:
         path = labels.parent / name
         if not path.is_file():
             missing.append(f"line {line}: {name}")
-        electric, kind = entry.get("electric"), entry.get("kind")
+        electric, kind, condition = (entry.get(key) for key in ("electric", "kind", "condition"))
         if electric is not None and not isinstance(electric, bool):
             raise DataError(f'{labels}, line {line}: "electric" is neither true, false nor null')
         yield Sample(
@@ -112,6 +114,7 @@ def _from_labels(labels: Path, script: Script) -> Iterator[Sample]:
             also=_texts_of(entry, labels, line, "also", script) if "also" in entry else (),
             electric=electric,
             kind=str(kind) if kind is not None else None,
+            condition=str(condition) if condition is not None else None,
         )
     if missing:
         listed = ", ".join(missing[:_LISTED_MISTAKES])

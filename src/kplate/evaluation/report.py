@@ -1,46 +1,23 @@
 """The HTML report: one file that holds the figures and the picture of every wrong reading."""
 
-import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Final
-
-import cv2
-import numpy as np
 
 from kplate.errors import KplateError
 from kplate.evaluation.comparison import Comparison
 from kplate.evaluation.data import Sample
 from kplate.evaluation.metrics import Share
+from kplate.evaluation.page import part, scene, section, table, write_page
 from kplate.evaluation.scoring import PictureOutcome, TextOutcome, Verdict
-from kplate.evaluation.summary import Summary, kind_of, other_readings, summarise, wrong_texts
+from kplate.evaluation.summary import Group, Summary, kind_of, other_readings, summarise, wrong_texts
 from kplate.evaluation.trust import trust_curve, trust_svg
-from kplate.files import StrPath, write_atomic
-from kplate.images import Image, read_image
+from kplate.files import StrPath
+from kplate.images import read_image
 from kplate.results import Box, Plate
 
-#: Width of an embedded whole picture and height of an embedded plate, in pixels.
-_SCENE_WIDTH: Final = 400
-_PLATE_HEIGHT: Final = 96
-#: Widest an embedded plate may become, in pixels.
-_PLATE_WIDTH: Final = 480
-#: Share of its size by which a plate's box is grown before it is cut out.
-_MARGIN: Final = 0.25
-_JPEG_QUALITY: Final = 85
 #: Confusions that the report lists.
 _LISTED_CONFUSIONS: Final = 40
-
-_STYLE: Final = """
-body { font: 15px/1.5 system-ui, "Apple SD Gothic Neo", "Noto Sans KR", sans-serif; margin: 2rem auto;
-  max-width: 1100px; padding: 0 1rem; color: #1b1f24; background: #fff; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; margin: .6rem 0; } caption { text-align: left; color: #57606a; }
-th, td { border-bottom: 1px solid #d0d7de; padding: .3rem .8rem .3rem 0; text-align: left;
-  vertical-align: middle; } th { font-weight: 600; }
-img { max-width: 100%; border-radius: 3px; display: block; }
-.text { font-size: 1.35rem; white-space: nowrap; letter-spacing: .04em; }
-mark { background: #ffd0cc; } .none { color: #57606a; }
-"""
 
 
 def write_report(
@@ -79,18 +56,13 @@ def write_report(
             cropped,
         ),
         _wrong_colour(outcomes),
-        _kinds(summary),
+        _groups("kind", summary.kinds),
+        _groups("condition", summary.conditions),
         _confusions(summary),
         _symbols(summary),
         _calibration(summary),
     ]
-    page = (
-        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)}</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>{_STYLE}</style></head>\n"
-        f"<body>\n{''.join(part for part in parts if part)}</body>\n</html>\n"
-    )
-    write_atomic(path, page.encode())
+    write_page(path, title, parts)
 
 
 def figure_rows(summary: Summary) -> list[tuple[str, str]]:
@@ -130,19 +102,19 @@ def _ms(value: float | None) -> str:
 
 
 def _figures(summary: Summary) -> str:
-    return _table((), ([escape(name), escape(value)] for name, value in figure_rows(summary)))
+    return table((), ([escape(name), escape(value)] for name, value in figure_rows(summary)))
 
 
 def _failed(summary: Summary) -> str:
     rows = [[escape(name), escape(error)] for name, error in summary.failed]
-    return _section("Pictures that could not be read", ("File", "Reason"), rows)
+    return section("Pictures that could not be read", ("File", "Reason"), rows)
 
 
 def _trust(outcomes: Sequence[PictureOutcome]) -> str:
     points = trust_curve(outcomes)
     rows = [[f"{p.threshold:g}", str(p.trusted), _with_interval(p.wrong)] for p in points]
-    table = _table(("Trusted from", "Trusted", "Wrong of them"), rows)
-    return f"<h2>Trusted and rejected</h2>\n{trust_svg(points)}{table}"
+    figures = table(("Trusted from", "Trusted", "Wrong of them"), rows)
+    return f"<h2>Trusted and rejected</h2>\n{trust_svg(points)}{figures}"
 
 
 def _comparison(comparison: Comparison | None, cropped: bool) -> str:
@@ -161,9 +133,9 @@ def _comparison(comparison: Comparison | None, cropped: bool) -> str:
         rows.append(
             [_picture(first.sample, box, cropped), escape(first.truth), *readings, escape(first.sample.name)]
         )
-    figures = _table((), ([escape(name), escape(value)] for name, value in comparison.rows()))
+    figures = table((), ([escape(name), escape(value)] for name, value in comparison.rows()))
     columns = ("Picture", "Label", "First", "Second", "File")
-    return f"<h2>Against the other network</h2>\n{figures}{_section('Read differently', columns, rows)}"
+    return f"<h2>Against the other network</h2>\n{figures}{section('Read differently', columns, rows)}"
 
 
 def _wrong(heading: str, texts: Sequence[TextOutcome], cropped: bool) -> str:
@@ -180,7 +152,7 @@ def _wrong(heading: str, texts: Sequence[TextOutcome], cropped: bool) -> str:
                 escape(text.sample.name),
             ]
         )
-    return _section(heading, ("Picture", "Label, reading", "Score", "Kind", "File"), rows)
+    return section(heading, ("Picture", "Label, reading", "Score", "Kind", "File"), rows)
 
 
 def _others(heading: str, outcomes: Sequence[PictureOutcome], verdict: Verdict) -> str:
@@ -195,7 +167,7 @@ def _others(heading: str, outcomes: Sequence[PictureOutcome], verdict: Verdict) 
         ]
         for other in other_readings(outcomes, verdict)
     ]
-    return _section(heading, ("Picture", "Reading", "Score", "Kind", "File"), rows)
+    return section(heading, ("Picture", "Reading", "Score", "Kind", "File"), rows)
 
 
 def _wrong_colour(outcomes: Sequence[PictureOutcome]) -> str:
@@ -214,15 +186,16 @@ def _wrong_colour(outcomes: Sequence[PictureOutcome]) -> str:
                 escape(outcome.sample.name),
             ]
         )
-    return _section("Electric or not: wrong", ("Picture", "Is", "Said", "Kind read", "File"), rows)
+    return section("Electric or not: wrong", ("Picture", "Is", "Said", "Kind read", "File"), rows)
 
 
-def _kinds(summary: Summary) -> str:
+def _groups(name: str, groups: Sequence[Group]) -> str:
     rows = [
         [escape(group.name), str(group.seen), str(group.trusted_right), str(group.trusted_wrong)]
-        for group in summary.kinds
+        for group in groups
     ]
-    return _section("By kind", ("Kind", "Best reading exact", "Trusted exact", "Trusted and wrong"), rows)
+    columns = (name.capitalize(), "Best reading exact", "Trusted exact", "Trusted and wrong")
+    return section(f"By {name}", columns, rows)
 
 
 def _confusions(summary: Summary) -> str:
@@ -230,7 +203,7 @@ def _confusions(summary: Summary) -> str:
         [escape(true) or "(nothing)", escape(read) or "(nothing)", str(times)]
         for true, read, times in summary.confusions[:_LISTED_CONFUSIONS]
     ]
-    return _section("Confusions", ("Label", "Read as", "Times"), rows)
+    return section("Confusions", ("Label", "Read as", "Times"), rows)
 
 
 def _symbols(summary: Summary) -> str:
@@ -242,7 +215,7 @@ def _symbols(summary: Summary) -> str:
         ]
         for row in summary.symbols
     ]
-    return _section("By symbol", ("Symbol", "Right", "Read as"), rows)
+    return section("By symbol", ("Symbol", "Right", "Read as"), rows)
 
 
 def _calibration(summary: Summary) -> str:
@@ -250,17 +223,7 @@ def _calibration(summary: Summary) -> str:
         [f"{group.low:.1f} – {group.high:.1f}", f"{group.score:.3f}", str(group.right)]
         for group in summary.calibration
     ]
-    return _section("Calibration", ("Score", "Mean score", "Right"), rows)
-
-
-def _section(heading: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return f"<h2>{escape(heading)} ({len(rows)})</h2>\n{_table(columns, rows)}" if rows else ""
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in columns)}</tr>\n" if columns else ""
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
-    return f"<table>\n{head}{body}</table>\n"
+    return section("Calibration", ("Score", "Mean score", "Right"), rows)
 
 
 def _marked(text: str, other: str) -> str:
@@ -281,36 +244,4 @@ def _picture(sample: Sample, box: Box | None, cropped: bool) -> str:
         image = read_image(sample.path)
     except KplateError as error:
         return escape(str(error))
-    if cropped:
-        return _embed(_fit(image, _PLATE_WIDTH, _PLATE_HEIGHT))
-    scene = _fit(image, _SCENE_WIDTH, image.shape[0])
-    if box is None:
-        return _embed(scene)
-    scale = scene.shape[1] / image.shape[1]
-    x1, y1, x2, y2 = (round(value * scale) for value in box)
-    marked = cv2.rectangle(scene.copy(), (x1, y1), (x2, y2), (40, 40, 230), 2)
-    return _embed(_fit(_cut(image, box), _PLATE_WIDTH, _PLATE_HEIGHT)) + _embed(np.asarray(marked, np.uint8))
-
-
-def _cut(image: Image, box: Box) -> Image:
-    height, width = image.shape[:2]
-    x1, y1, x2, y2 = box
-    dx, dy = (x2 - x1) * _MARGIN, (y2 - y1) * _MARGIN
-    left, top = max(0, int(x1 - dx)), max(0, int(y1 - dy))
-    return image[
-        top : max(top + 1, min(height, int(y2 + dy))), left : max(left + 1, min(width, int(x2 + dx)))
-    ]
-
-
-def _fit(image: Image, width: int, height: int) -> Image:
-    """Scale a picture to the largest size inside the given one, in pixels."""
-    scale = min(width / image.shape[1], height / image.shape[0])
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return np.asarray(
-        cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), np.uint8
-    )
-
-
-def _embed(image: Image) -> str:
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode("ascii")}">'
+    return part(image) if cropped else scene(image, box)

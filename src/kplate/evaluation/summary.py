@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,20 @@ from kplate.plates.grammar import parse
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Figures of one group of labelled plates, such as one kind."""
+    """Figures of one group of labelled plates, such as one kind or one condition."""
 
     name: str
     seen: Share
     trusted_right: Share
     trusted_wrong: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures without the name as plain values, ready for JSON."""
+        return {
+            "candidate": self.seen.to_dict(),
+            "trusted": self.trusted_right.to_dict(),
+            "trusted_wrong": self.trusted_wrong,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class Summary:
         p90_ms: Time that 90 % of the pictures stay under, in milliseconds.
         ece: Expected calibration error of the score.
         kinds: Figures by kind of plate.
+        conditions: Figures by what pictures were taken in, of those that say so.
         symbols: Figures by symbol.
         confusions: ``(true, read, times)``, commonest first; an empty symbol is one not there or not read.
         calibration: Readings grouped by score.
@@ -79,6 +88,7 @@ class Summary:
     p90_ms: float | None
     ece: float | None
     kinds: tuple[Group, ...]
+    conditions: tuple[Group, ...]
     symbols: tuple[SymbolRow, ...]
     confusions: tuple[tuple[str, str, int], ...]
     calibration: tuple[CalibrationBin, ...]
@@ -97,15 +107,8 @@ class Summary:
             "median_ms": _rounded(self.median_ms, 1),
             "p90_ms": _rounded(self.p90_ms, 1),
             "ece": _rounded(self.ece),
-            "kinds": [
-                {
-                    "kind": group.name,
-                    "candidate": group.seen.to_dict(),
-                    "trusted": group.trusted_right.to_dict(),
-                    "trusted_wrong": group.trusted_wrong,
-                }
-                for group in self.kinds
-            ],
+            "kinds": [{"kind": group.name, **group.to_dict()} for group in self.kinds],
+            "conditions": [{"condition": group.name, **group.to_dict()} for group in self.conditions],
             "symbols": [
                 {"symbol": row.symbol, **row.right.to_dict(), "read_as": dict(row.confusions)}
                 for row in self.symbols
@@ -140,7 +143,10 @@ def summarise(outcomes: Sequence[PictureOutcome]) -> Summary:
         median_ms=statistics.median(times) if times else None,
         p90_ms=float(np.percentile(times, 90)) if times else None,
         ece=expected_calibration_error(scores, right),
-        kinds=_by_kind(texts),
+        kinds=_grouped(texts, kind_of),
+        conditions=_grouped(
+            [text for text in texts if text.sample.condition], lambda text: text.sample.condition or ""
+        ),
         symbols=_by_symbol(pairs),
         confusions=tuple((a, b, times) for (a, b), times in pairs.most_common() if a != b),
         calibration=tuple(calibration_bins(scores, right)) if scores else (),
@@ -164,10 +170,10 @@ def kind_of(text: TextOutcome) -> str:
     return text.sample.kind or (registration.pattern if registration else "no plate's text")
 
 
-def _by_kind(texts: Sequence[TextOutcome]) -> tuple[Group, ...]:
+def _grouped(texts: Sequence[TextOutcome], name: Callable[[TextOutcome], str]) -> tuple[Group, ...]:
     groups: dict[str, list[TextOutcome]] = defaultdict(list)
     for text in texts:
-        groups[kind_of(text)].append(text)
+        groups[name(text)].append(text)
     return tuple(
         Group(
             name,

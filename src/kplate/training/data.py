@@ -43,6 +43,7 @@ class Record:
         negatives: Weight of "nothing here" per class, 0 = the picture does not label the class.
         width: Width in px.
         height: Height in px.
+        condition: What the picture was taken in, such as night; None where nobody said.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Record:
     negatives: tuple[float, float, float]
     width: int
     height: int
+    condition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,26 @@ def load_folder(
     Raises:
         DataError: The file is missing, or a line is no label; the message names file and line.
     """
-    path = folder / "labels.jsonl"
+    return load_lines(folder / "labels.jsonl", folder, negatives, split)
+
+
+def load_lines(
+    path: Path,
+    folder: Path,
+    negatives: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    split: str | None = None,
+) -> list[Record]:
+    """Reads labels from a file of their own, beside or away from the pictures.
+
+    Args:
+        path: The JSON Lines.
+        folder: What their `file` is relative to.
+        negatives: As for :func:`load_folder`.
+        split: Likewise.
+
+    Raises:
+        DataError: Likewise.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -131,8 +152,9 @@ def load_folder(
                 continue
             objects, ignored = _labels(row)
             own = tuple(row["negatives"]) if "negatives" in row else negatives
+            size = int(row["width"]), int(row["height"])
             records.append(
-                Record(folder / row["file"], objects, ignored, own, int(row["width"]), int(row["height"]))
+                Record(folder / row["file"], objects, ignored, own, *size, condition=row.get("condition"))
             )
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}, line {number}: not a label ({type(error).__name__}: {error})") from None
