@@ -6,9 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, Self
 
+from kplate.errors import KplateError
 from kplate.images import Image
 from kplate.recognizer import crop_window
 from kplate.results import Box, Plate, Recognition
+
+
+class SourceError(KplateError):
+    """A video or a camera cannot be opened or read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,204 @@
+"""Cameras as sources: a thread decodes and keeps the newest frame; what breaks is opened again, for ever."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final, Self
+
+import cv2
+
+from kplate.events.urls import without_credentials
+from kplate.images import Image
+from kplate.live.model import Connection, Frame, SourceError, SourceState
+from kplate.live.opencv import quiet_opencv
+from kplate.live.reach import why_unreachable
+
+_log = logging.getLogger(__name__)
+
+#: Seconds: to open a camera; until a frame must have come; until a camera without frames counts as stalled.
+_OPEN_WITHIN: Final = 8.0
+_READ_WITHIN: Final = 6.0
+_STALLED_AFTER: Final = 3.0
+#: Seconds until a camera is opened again: at first, and at most. Each failure doubles it.
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 8.0
+#: A connection that lasted this many seconds was a good one: pauses begin anew after it.
+_GOOD_AFTER: Final = 10.0
+#: Seconds over which the rate is measured.
+_RATE_OVER: Final = 5.0
+#: Share of a new value in the running mean of the lag.
+_LAG_SHARE: Final = 0.1
+
+
+class Camera:
+    """A camera of this machine or of the network.
+
+    Attributes:
+        name: Its address without credentials, or ``camera 0``.
+        live: Always true.
+        total: Always None.
+    """
+
+    live = True
+    total: int | None = None
+
+    def __init__(self, address: str | int, *, wait: bool = False) -> None:
+        """Take note of the camera; it is opened when frames are asked for.
+
+        Args:
+            address: Such as ``rtsp://user:password@host/stream``, or the number of a camera of this machine.
+            wait: Keep trying where it cannot be reached at first, instead of giving up.
+        """
+        quiet_opencv()
+        self.name = f"camera {address}" if isinstance(address, int) else without_credentials(address)
+        self._address, self._wait = address, wait
+        self._state = SourceState(Connection.CONNECTING)
+        self._news = threading.Condition()
+        self._closed = threading.Event()
+        self._slot: Frame | None = None
+        self._arrivals: deque[float] = deque()
+        self._opened = time.monotonic()
+        self._last = self._opened
+        self._thread: threading.Thread | None = None
+
+    @property
+    def state(self) -> SourceState:
+        """How it does just now; may be asked from any thread."""
+        now = time.monotonic()
+        with self._news:
+            recent = sum(1 for moment in self._arrivals if moment > now - _RATE_OVER)
+            span = min(_RATE_OVER, max(now - self._opened, 1e-3))
+            state = replace(self._state, rate=recent / span)
+            if state.connection is Connection.CONNECTED and now - self._last > _STALLED_AFTER:
+                problem = f"no frame for {now - self._last:.0f} s"
+                return replace(state, connection=Connection.STALLED, problem=problem)
+            return state
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the newest frame each time, waiting for one where none is new.
+
+        Raises:
+            SourceError: The camera could not be reached at first.
+        """
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+            self._thread.start()
+        while True:
+            with self._news:
+                while self._slot is None and self._thread.is_alive() and not self._closed.is_set():
+                    self._news.wait(0.5)
+                frame, self._slot = self._slot, None
+                if frame is None:
+                    if self._state.problem and not self._closed.is_set():
+                        raise SourceError(self._state.problem)
+                    return
+                waited = time.monotonic() - self._opened - frame.time
+                lag = self._state.lag + _LAG_SHARE * (waited - self._state.lag)
+                self._state = replace(self._state, lag=lag)
+            yield frame
+
+    def close(self) -> None:
+        """Stop and let go of the camera."""
+        self._closed.set()
+        with self._news:
+            self._news.notify_all()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(_READ_WITHIN + 1)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def _run(self) -> None:
+        """Open the camera, pump its frames, and when that breaks, wait and begin anew."""
+        pause, once = _FIRST_PAUSE, self._wait
+        while not self._closed.is_set():
+            self._change(Connection.CONNECTING)
+            began = time.monotonic()
+            capture = self._open()
+            problem = self._pump(capture) if capture else why_unreachable(self._address, self.name)
+            if capture:
+                capture.release()
+                once = True
+            if self._closed.is_set():
+                break
+            if not once:
+                with self._news:
+                    self._state = replace(self._state, connection=Connection.ENDED, problem=problem)
+                    self._news.notify_all()
+                return
+            if time.monotonic() - began > _GOOD_AFTER and capture:
+                pause = _FIRST_PAUSE
+            self._change(Connection.WAITING, problem)
+            _log.warning("%s; trying again in %.1f s", problem, pause)
+            self._closed.wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        self._change(Connection.ENDED)
+
+    def _open(self) -> cv2.VideoCapture | None:
+        if isinstance(self._address, int):
+            capture = cv2.VideoCapture(self._address)
+        else:
+            limits = [
+                *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(_OPEN_WITHIN * 1000)),
+                *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(_READ_WITHIN * 1000)),
+                *(cv2.CAP_PROP_N_THREADS, 1),
+            ]
+            capture = cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, limits)
+        return capture if capture.isOpened() else None
+
+    def _pump(self, capture: cv2.VideoCapture) -> str:
+        """Keep the newest frame until none comes any more; return why."""
+        began, frames = time.monotonic(), 0
+        while not self._closed.is_set():
+            asked = time.monotonic()
+            done, image = capture.read()
+            now = time.monotonic()
+            if not done:
+                if now - asked > _READ_WITHIN - 1:
+                    return f"{self.name} has stalled: no frame for {now - asked:.0f} s"
+                lasted = f"after {now - began:.0f} s" if frames else "before its first frame"
+                return f"{self.name} ended the connection {lasted}"
+            if not frames:
+                self._connected()
+            frames += 1
+            self._keep(image, now)  # type: ignore[arg-type]
+        return ""
+
+    def _connected(self) -> None:
+        with self._news:
+            again = self._state.frames > 0
+            reconnects = self._state.reconnects + again
+            self._state = replace(
+                self._state, connection=Connection.CONNECTED, problem=None, reconnects=reconnects
+            )
+        _log.info("%s is connected%s", self.name, " again" if again else "")
+
+    def _keep(self, image: Image, now: float) -> None:
+        with self._news:
+            if self._state.frames == 0:
+                self._opened = now
+            self._last = now
+            self._arrivals.append(now)
+            while self._arrivals[0] < now - _RATE_OVER:
+                self._arrivals.popleft()
+            frame = Frame(self._state.frames, now - self._opened, datetime.now(UTC), image)
+            dropped = self._state.dropped + (self._slot is not None)
+            self._state = replace(self._state, frames=self._state.frames + 1, dropped=dropped)
+            self._slot = frame
+            self._news.notify_all()
+
+    def _change(self, connection: Connection, problem: str | None = None) -> None:
+        with self._news:
+            # While a camera is opened again, the reason that it was lost stays the news.
+            problem = problem or (self._state.problem if connection is Connection.CONNECTING else None)
+            self._state = replace(self._state, connection=connection, problem=problem)
+            self._news.notify_all()

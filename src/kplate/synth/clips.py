@@ -1,0 +1,317 @@
+"""Draws clips of passing cars, by day and by night, and says in every frame where which car is.
+
+A camera stands beside a road of two lanes: on the left one cars come towards it, on the right one they drive
+away.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from kplate.files import write_atomic
+from kplate.images import Image
+from kplate.live.video_writer import VideoWriter
+from kplate.plates.kinds import Kind
+from kplate.plates.layouts import LAYOUTS
+from kplate.results import Box, json_line
+from kplate.synth import compositing as comp
+from kplate.synth.backgrounds import Place, draw_place
+from kplate.synth.car_shapes import FRONTS, PAINTS, REARS
+from kplate.synth.cars import Car, draw_car
+from kplate.synth.painter import Camera, blend
+from kplate.synth.plates import PlateImage, sample_plate
+from kplate.synth.texts import sample_kind
+
+#: Kinds that cars carry; the others belong on motorcycles and machines.
+_OTHER_KINDS: Final = frozenset({Kind.MOTORCYCLE_OLD, Kind.CONSTRUCTION_OLD, Kind.CONSTRUCTION})
+#: Lanes: middle of the lane in metres, and whether cars drive away in it.
+_LANES: Final = ((-1.9, False), (1.7, True))
+_NEAREST: Final = 3.2  # m from the camera where a car appears or disappears
+_FARTHEST: Final = 30.0
+_SPEED: Final = (6.5, 9.5)  # m/s
+#: Share of the clip that plays by day.
+_DAY: Final = 0.65
+_NIGHT_LIGHT: Final = 0.3
+#: Seconds that a picture is exposed, by day and by night.
+_EXPOSURE: Final = (1 / 250, 1 / 60)
+#: Moments within the exposure that are drawn and averaged: one for every px that the plate moves.
+_MOMENTS: Final = (2, 12)
+#: A plate is labelled where this share of it is in the picture and not behind another car.
+_SHOWN: Final = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class PassingCar:
+    """A car that passes once.
+
+    Attributes:
+        number: Of the car, from 0 in the order of appearance.
+        car: Its look; its place changes with time.
+        plate: Its plate.
+        start: Second at which it is at the beginning of its way.
+        speed: Metres a second.
+        away: Whether it drives away from the camera.
+        night: Whether it passes by night.
+    """
+
+    number: int
+    car: Car
+    plate: PlateImage
+    start: float
+    speed: float
+    away: bool
+    night: bool
+
+    @property
+    def end(self) -> float:
+        """Second at which it has gone."""
+        return self.start + (_FARTHEST - _NEAREST) / self.speed
+
+    def at(self, time: float) -> Car:
+        """The car at its place at a time."""
+        way = (time - self.start) * self.speed
+        return replace(self.car, z=_NEAREST + way if self.away else _FARTHEST - way)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCar:
+    """A car in one frame.
+
+    Attributes:
+        number: Of the car.
+        text: Text of its plate.
+        box: Of the car, px, clipped to the picture.
+        corners: Of its plate, 4 x 2 px; None where it is cut off, hidden or too small.
+    """
+
+    number: int
+    text: str
+    box: Box
+    corners: tuple[tuple[float, float], ...] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        corners = None if self.corners is None else [[round(v, 1) for v in point] for point in self.corners]
+        box = [round(v, 1) for v in self.box]
+        return {"car": self.number, "text": self.text, "box": box, "corners": corners}
+
+
+class Clip:
+    """A clip of passing cars, drawn frame by frame.
+
+    Attributes:
+        cars: The cars, by their first appearance.
+        frames: How many frames there are.
+        rate: Frames a second.
+        size: Width and height in px.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        *,
+        cars: int = 30,
+        seconds: float = 60.0,
+        size: tuple[int, int] = (1280, 720),
+        rate: float = 25.0,
+    ) -> None:
+        """Choose the cars and draw the road.
+
+        Args:
+            rng: Source of everything random.
+            cars: How many pass.
+            seconds: Length.
+            size: Width and height in px, even.
+            rate: Frames a second.
+        """
+        width, height = size
+        self.size, self.rate, self.frames = size, rate, round(seconds * rate)
+        self._rng = rng
+        self._camera = Camera(width, height, width * 1.05, (-0.1, 2.3, 0.0), 0.0, 0.13)
+        self._turn = seconds * _DAY
+        self.cars = self._traffic(cars, seconds)
+        road = Place(False, 6.0, 42.0, -60.0, 0, (), 1.0)
+        seed = int(rng.integers(1 << 31))
+        self._roads = tuple(
+            draw_place(self._camera, replace(road, light=light), np.random.default_rng(seed))
+            for light in (1.0, _NIGHT_LIGHT * 0.8)
+        )
+        noise = rng.standard_normal((6, height // 2, width // 2, 1)).astype(np.float32)
+        self._grain = [np.asarray(cv2.resize(plane, size), np.float32) for plane in noise]
+
+    def __iter__(self) -> Iterator[tuple[Image, tuple[SeenCar, ...]]]:
+        """Yield each frame and what is in it, far cars first."""
+        for index in range(self.frames):
+            yield self._frame(index / self.rate)
+
+    def _traffic(self, count: int, seconds: float) -> tuple[PassingCar, ...]:
+        """Let cars start in both lanes at even pauses, a little shaken, so that none runs into another."""
+        rng, found = self._rng, []
+        for lane, (x, away) in enumerate(_LANES):
+            members = range(lane, count, len(_LANES))
+            speed = float(rng.uniform(*_SPEED))
+            way = (_FARTHEST - _NEAREST) / speed
+            pause = (seconds - way - 0.5) / max(1, len(members))
+            for place, number in enumerate(members):
+                start = 0.2 + pause * (place + 0.5 * lane * 0.9 + float(rng.uniform(0, 0.35)))
+                night = start + way / 2 > self._turn
+                found.append(self._car(number, x, start, speed, away=away, night=night))
+        return tuple(sorted(found, key=lambda car: car.number))
+
+    def _car(
+        self, number: int, x: float, start: float, speed: float, *, away: bool, night: bool
+    ) -> PassingCar:
+        rng = self._rng
+        shapes = list((REARS if away else FRONTS).values())
+        paint = np.array(PAINTS[int(rng.integers(len(PAINTS)))][0], np.float64)
+        kind = sample_kind(rng)
+        while kind in _OTHER_KINDS:
+            kind = sample_kind(rng)
+        layout = LAYOUTS[kind]
+        car = Car(
+            shapes[int(rng.integers(len(shapes)))],
+            away,
+            np.clip(paint * rng.uniform(0.85, 1.1), 12, 245),
+            x + float(rng.normal(0, 0.15)),
+            0.0,
+            float(rng.normal(0, 0.02)),
+            (layout.width, layout.height),
+            tuple(float(v) for v in rng.random(8)),
+            _NIGHT_LIGHT * 1.25 if night else float(rng.uniform(0.85, 1.0)),
+        )
+        plate = sample_plate(rng, px_per_mm=0.5, kind=kind, wear=0.7)
+        return PassingCar(number, car, plate, start, speed, away, night)
+
+    def _frame(self, time: float) -> tuple[Image, tuple[SeenCar, ...]]:
+        night = time > self._turn
+        image = self._roads[night].copy()
+        present = [car for car in self.cars if car.start <= time < car.end]
+        present.sort(key=lambda car: -car.at(time).z)
+        seen = [self._draw(image, car, time) for car in present]
+        return self._exposed(image, night), self._labels(seen)
+
+    def _draw(self, image: Image, passing: PassingCar, time: float) -> tuple[PassingCar, Box, comp.Quad]:
+        """Draw a car as it blurs while the picture is exposed, in place; give its boxes at mid exposure."""
+        exposure = _EXPOSURE[passing.night]
+        box, corners = self._outline(passing, time + exposure / 2)
+        moved = self._plate_corners(passing.at(time + exposure)) - self._plate_corners(passing.at(time))
+        moments = int(np.clip(np.ceil(np.abs(moved).max()), *_MOMENTS))
+        left, top, right, bottom = _window(box, self.size, 40)
+        if right <= left or bottom <= top:
+            return passing, box, corners
+        total = np.zeros((bottom - top, right - left, 3), np.float32)
+        for moment in range(moments):
+            canvas = image.copy()
+            self._paint(canvas, passing, time + exposure * moment / (moments - 1))
+            total += canvas[top:bottom, left:right]
+        image[top:bottom, left:right] = np.rint(total / moments).astype(np.uint8)
+        return passing, box, corners
+
+    def _outline(self, passing: PassingCar, time: float) -> tuple[Box, comp.Quad]:
+        car = passing.at(time)
+        blank = np.zeros((8, 8, 3), np.uint8)
+        return draw_car(blank, self._camera, car), self._plate_corners(car)
+
+    def _plate_corners(self, car: Car) -> comp.Quad:
+        return self._camera.project(car.world(car.plate_corners())).astype(np.float32)
+
+    def _paint(self, image: Image, passing: PassingCar, time: float) -> None:
+        car = passing.at(time)
+        draw_car(image, self._camera, car)
+        corners = self._plate_corners(car)
+        # Plates reflect headlights: by night they are brighter than the car that carries them.
+        light = np.float32(min(1.0, car.light * (1.7 if passing.night else 1.0)))
+        drawing = np.clip(passing.plate.image * light, 0, 255).astype(np.uint8)
+        layer = comp.warp(drawing, passing.plate.mask, corners, image.shape)
+        if layer is not None:
+            comp.lay(image, layer)
+        if passing.night:
+            self._lamps(image, car)
+
+    def _lamps(self, image: Image, car: Car) -> None:
+        """Let head or tail lamps glow."""
+        tone = (40, 30, 235) if car.rear else (235, 250, 255)
+        for side in (-1, 1):
+            angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+            x, y = side * car.shape.width * 0.4, car.shape.nose - 0.12
+            ring = np.column_stack((x + 0.09 * np.cos(angles), y + 0.07 * np.sin(angles), np.full(12, -0.06)))
+            outline = self._camera.project(car.world(ring))
+            size = float(np.ptp(outline[:, 0]))
+            blend(image, outline, tone, 0.95, blur=size / 8)
+            middle = outline.mean(axis=0)
+            blend(image, middle + (outline - middle) * 2.2, tone, 0.35, blur=size / 2)
+
+    def _exposed(self, image: Image, night: bool) -> Image:
+        """Add the sensor's grain."""
+        plane = self._grain[int(self._rng.integers(len(self._grain)))]
+        shift = int(self._rng.integers(self.size[0]))
+        grain = np.roll(plane, shift, axis=1) * (5.0 if night else 2.0)
+        return np.clip(image + grain[..., None], 0, 255).astype(np.uint8)
+
+    def _labels(self, seen: list[tuple[PassingCar, Box, comp.Quad]]) -> tuple[SeenCar, ...]:
+        width, height = self.size
+        frame = (0.0, 0.0, float(width), float(height))
+        labels = []
+        for n, (passing, box, corners) in enumerate(seen):
+            if _share(box, frame) <= 0.02:
+                continue
+            plate = comp.quad_box(corners)
+            hidden = sum(_share(plate, nearer) for _, nearer, _ in seen[n + 1 :])
+            shown = _share(plate, frame) - hidden > _SHOWN
+            points = tuple((float(x), float(y)) for x, y in corners) if shown else None
+            clipped = (max(0.0, box[0]), max(0.0, box[1]), min(frame[2], box[2]), min(frame[3], box[3]))
+            labels.append(SeenCar(passing.number, passing.plate.text, clipped, points))
+        return tuple(labels)
+
+
+def write_clip(clip: Clip, folder: Path, advance: Callable[[str], None] = lambda _: None) -> None:
+    """Write a clip as ``clip.mp4``, and what is in it as ``clip.jsonl``.
+
+    The first line of the labels says which cars pass (``car``, ``text``, ``kind``, ``electric``, ``night``,
+    ``first`` and ``last`` second), each other line what one frame shows (``frame``, ``time``, and for each car
+    ``car``, ``text``, ``box`` and ``corners`` of its plate, null where it is not well in view).
+
+    Args:
+        clip: The clip.
+        folder: Where the files go.
+        advance: Called after each frame.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    cars = [
+        {
+            "car": car.number,
+            "text": car.plate.text,
+            "kind": car.plate.kind,
+            "electric": car.plate.electric,
+            "night": car.night,
+            "first": round(car.start, 2),
+            "last": round(car.end, 2),
+        }
+        for car in clip.cars
+    ]
+    lines = [json_line({"file": "clip.mp4", "rate": clip.rate, "frames": clip.frames, "cars": cars})]
+    with VideoWriter(folder / "clip.mp4", clip.rate) as video:
+        for index, (image, seen) in enumerate(clip):
+            video.write(image)
+            found = [car.to_dict() for car in seen]
+            lines.append(json_line({"frame": index, "time": round(index / clip.rate, 3), "cars": found}))
+            advance("")
+    write_atomic(folder / "clip.jsonl", "".join(f"{line}\n" for line in lines).encode())
+
+
+def _window(box: Box, size: tuple[int, int], margin: int) -> tuple[int, int, int, int]:
+    left, top = max(0, int(box[0]) - margin), max(0, int(box[1]) - margin)
+    return left, top, min(size[0], int(box[2]) + margin), min(size[1], int(box[3]) + margin)
+
+
+def _share(box: Box, other: Box) -> float:
+    """Share of a box that lies in another."""
+    across = max(0.0, min(box[2], other[2]) - max(box[0], other[0]))
+    down = max(0.0, min(box[3], other[3]) - max(box[1], other[1]))
+    return across * down / max((box[2] - box[0]) * (box[3] - box[1]), 1e-6)
