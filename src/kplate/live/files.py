@@ -100,8 +100,8 @@ class VideoFile(FileSource):
             start: Second to begin at.
             end: Second to stop before; None for the end.
             every: Of this many frames, one counts.
-            clock: When the first frame was taken; None for the file's modification time less its length, since
-                a recording was last written to at its end.
+            clock: When the first frame was taken; None for the file's modification time less its length,
+                since a recording was last written to at its end.
 
         Raises:
             SourceError: The file is missing, cannot be read or is no video.
@@ -169,7 +169,7 @@ class VideoFile(FileSource):
             self._complain(index)
 
     def _seek(self) -> int:
-        """Go near the start and return the number of the next frame; frames before the start are passed over."""
+        """Go near the start, at best a little before it, and return the number of the next frame."""
         if self.start <= 0:
             return 0
         # Videos can only be entered at some frames; a second early, and what is too early is passed over.

@@ -28,8 +28,8 @@ def open_source(
     """Open a source.
 
     Args:
-        text: A video file, a folder of pictures, an address such as ``rtsp://host/stream``, or the number of a
-            camera of this machine.
+        text: A video file, a folder of pictures, an address such as ``rtsp://host/stream``, or the number of
+            a camera of this machine.
         start: Files: second to begin at.
         end: Files: second to stop before; None for the end.
         every: Files: of this many frames, one counts.

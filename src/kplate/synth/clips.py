@@ -272,8 +272,8 @@ def write_clip(clip: Clip, folder: Path, advance: Callable[[str], None] = lambda
     """Write a clip as ``clip.mp4``, and what is in it as ``clip.jsonl``.
 
     The first line of the labels says which cars pass (``car``, ``text``, ``kind``, ``electric``, ``night``,
-    ``first`` and ``last`` second), each other line what one frame shows (``frame``, ``time``, and for each car
-    ``car``, ``text``, ``box`` and ``corners`` of its plate, null where it is not well in view).
+    ``first`` and ``last`` second), each other line what one frame shows (``frame``, ``time``, and for each
+    car ``car``, ``text``, ``box`` and ``corners`` of its plate, null where it is not well in view).
 
     Args:
         clip: The clip.
