@@ -1,0 +1,89 @@
+"""Whether a place looks as it did: by its edges, which neither dimmed lights nor exposure change much."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kplate.images import Image
+from kplate.results import Box
+
+#: Columns and rows of a look. A car's windows, lamps and wheels are a few cells each.
+_SIZE: Final = (48, 36)
+_BLUR: Final = 1.2  # cells; lets the camera sway a little
+#: Shortest part of a place that must be seen to be judged, as a share.
+_LEAST_SEEN: Final = 0.22
+#: Every so many pixels are enough to tell how light a picture is.
+_LIGHT_STEP: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a place looks.
+
+    Attributes:
+        edges: Slopes of brightness, float32 2 x 36 x 48 (across, down).
+        light: How light the whole picture was, 0..255.
+    """
+
+    edges: NDArray[np.float32]
+    light: float
+
+
+def light_of(image: Image) -> float:
+    """Return how light a picture is, 0..255: what a tenth of it exceeds.
+
+    Args:
+        image: uint8 H x W x 3 BGR.
+    """
+    return float(np.percentile(image[::_LIGHT_STEP, ::_LIGHT_STEP].max(axis=2), 90))
+
+
+def look_of(image: Image, box: Box, light: float) -> Look | None:
+    """Return how the place within a box looks; None where the box hardly lies in the picture.
+
+    Args:
+        image: uint8 H x W x 3 BGR.
+        box: The place, px.
+        light: See :func:`light_of`.
+    """
+    height, width = image.shape[:2]
+    left, top = max(0, round(box[0])), max(0, round(box[1]))
+    right, bottom = min(width, round(box[2])), min(height, round(box[3]))
+    if right - left < 8 or bottom - top < 8:
+        return None
+    grey = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(grey.astype(np.float32), _SIZE, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), _BLUR)
+    edges = np.stack((cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1)))
+    return Look(edges.astype(np.float32), light)
+
+
+def likeness(then: Look, now: Look, place: Box, covers: Iterable[Box]) -> float | None:
+    """Compare two looks of a place.
+
+    Args:
+        then: How it looked.
+        now: How it looks.
+        place: Its box, px.
+        covers: Boxes of what stands before it now, px.
+
+    Returns:
+        1 where the edges are the same, about 0 where they have nothing in common; None where too little of
+        the place is to be seen.
+    """
+    seen = np.ones(_SIZE[::-1], np.float32)
+    left, top, right, bottom = place
+    across, down = _SIZE[0] / max(1.0, right - left), _SIZE[1] / max(1.0, bottom - top)
+    for box in covers:
+        x1, x2 = (min(max(round((x - left) * across), 0), _SIZE[0]) for x in (box[0], box[2]))
+        y1, y2 = (min(max(round((y - top) * down), 0), _SIZE[1]) for y in (box[1], box[3]))
+        seen[y1:y2, x1:x2] = 0
+    if seen.mean() < _LEAST_SEEN:
+        return None
+    product = float((then.edges * now.edges * seen).sum())
+    powers = float((then.edges**2 * seen).sum()) * float((now.edges**2 * seen).sum())
+    return float(product / max(1e-6, powers**0.5))

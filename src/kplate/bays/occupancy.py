@@ -1,0 +1,284 @@
+"""Whether a bay is taken: a small state machine a bay, driven by the time of the frames.
+
+A vehicle has arrived when it has stood still in the bay for a moment. It has left when it was followed out of
+the bay, or when the bay can be seen and no longer looks as it did with the vehicle. As long as something
+stands before the bay, or it is too dark to see, nothing changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from kplate.bays.geometry import iou, size_of
+from kplate.bays.looks import Look, light_of, likeness, look_of
+from kplate.bays.model import Timing
+from kplate.images import Image
+from kplate.recognizer import overlap
+from kplate.results import Box
+
+#: Share of a vehicle's foot that lies in a bay for it to come in, and for it to stay in.
+ENTER: Final = 0.5
+STAY: Final = 0.3
+#: Boxes of a vehicle that stands still have this much in common (IoU) ...
+_STILL: Final = 0.8
+#: ... those of the same vehicle in its bay, also half hidden, this much ...
+_SAME_PLACE: Final = 0.35
+#: ... and those of a vehicle that moves, from one frame to the next, this much.
+_FOLLOWED: Final = 0.5
+#: A place looks the same from the first likeness on, and different below the second.
+_ALIKE: Final = 0.5
+_UNLIKE: Final = 0.3
+#: Below this light (0..255) nothing can be told.
+_DARK: Final = 30.0
+#: From this light on a vehicle that stands there would be found sooner or later.
+_LIT: Final = 60.0
+#: Light that has changed by more than this factor makes other edges, so that a bay may look unlike itself.
+_SWITCHED: Final = 1.6
+#: A vehicle that nobody sees although its bay is lit and open is gone after this time, however it looks.
+_LOST: Final = 60.0  # s
+#: A vehicle that stands still may be overlooked for this long.
+_MISSED: Final = 1.0  # s
+#: Longest time between two frames that counts in full towards a departure.
+_LONGEST_STEP: Final = 1.0  # s
+#: A look is renewed this often, so that it follows the daylight.
+_RENEW: Final = 5.0  # s
+#: What covers less than this share of a place does not hide it.
+_COVERS: Final = 0.05
+
+
+class Change(Enum):
+    """What happened to a bay."""
+
+    FOUND = "found"
+    """A vehicle stands there that has been there since before the first frame."""
+    ARRIVED = "arrived"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A vehicle that was found in a frame.
+
+    Attributes:
+        index: Among the vehicles of the recognition.
+        box: Where it is, px.
+        bay: Index of the bay that holds most of its foot; None where none holds any.
+        share: How much of it that bay holds, 0..1.
+    """
+
+    index: int
+    box: Box
+    bay: int | None
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A frame as the bays are told of it.
+
+    Attributes:
+        time: Seconds, as in :class:`kplate.live.model.Frame`.
+        step: Seconds since the frame before; 0 for the first.
+        single: The picture stands alone: there was none shortly before it and will be none shortly after it.
+        image: uint8 H x W x 3 BGR.
+        light: How light it is.
+        vehicles: What was found.
+    """
+
+    time: float
+    step: float
+    single: bool
+    image: Image
+    light: float
+    vehicles: tuple[Seen, ...]
+
+    @classmethod
+    def of(cls, time: float, step: float, single: bool, image: Image, vehicles: Sequence[Seen]) -> "View":
+        """Return the view of a frame, with its light measured."""
+        return cls(time, step, single, image, light_of(image), tuple(vehicles))
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A vehicle that may be about to park."""
+
+    box: Box
+    since: float
+    last: float
+
+
+@dataclass(slots=True)
+class _Parked:
+    """The vehicle that stands in a bay."""
+
+    box: Box
+    since: float
+    last: float
+    look: Look | None
+    looked: float
+    followed: Box
+    gone: float = 0.0
+    moved: _Candidate | None = None
+
+
+class Occupancy:
+    """Follows whether one bay is taken.
+
+    Attributes:
+        seen: Index of its vehicle in the recognition of the last frame; None where it was not found there.
+    """
+
+    def __init__(self, bay: int, timing: Timing) -> None:
+        """Begin with a bay of which nothing is known.
+
+        Args:
+            bay: Its index.
+            timing: How long something must be so before it counts.
+        """
+        self.seen: int | None = None
+        self._bay = bay
+        self._timing = timing
+        self._candidate: _Candidate | None = None
+        self._parked: _Parked | None = None
+        self._open_for = 0.0
+        self._was_open = False
+
+    @property
+    def taken(self) -> bool:
+        """Whether a vehicle stands there."""
+        return self._parked is not None
+
+    @property
+    def box(self) -> Box | None:
+        """Where the vehicle stands, px."""
+        return None if self._parked is None else self._parked.box
+
+    @property
+    def since(self) -> float:
+        """Since when it has stood there; only while the bay is taken."""
+        return 0.0 if self._parked is None else self._parked.since
+
+    def update(self, view: View) -> Change | None:
+        """Look at a frame and say what has changed."""
+        self.seen = None
+        if self._parked is None:
+            return self._wait(view)
+        return self._watch(view, self._parked)
+
+    def _wait(self, view: View) -> Change | None:
+        """See whether a vehicle comes to rest in the empty bay."""
+        inside = [one for one in view.vehicles if one.bay == self._bay and one.share >= ENTER]
+        if not inside:
+            if self._candidate is not None and view.time - self._candidate.last > _MISSED:
+                self._candidate = None
+            if self._candidate is None and view.light >= _DARK:
+                self._open_for += min(view.step, _LONGEST_STEP)
+                self._was_open |= view.single or self._open_for >= _MISSED
+            return None
+        found = max(inside, key=lambda one: one.share)
+        self.seen = found.index
+        candidate = self._candidate
+        if candidate is None or iou(found.box, candidate.box) < _STILL:
+            candidate = self._candidate = _Candidate(found.box, view.time, view.time)
+        candidate.last = view.time
+        if not view.single and view.time - candidate.since < self._timing.arrived:
+            return None
+        look = look_of(view.image, found.box, view.light)
+        self._parked = _Parked(found.box, candidate.since, view.time, look, view.time, found.box)
+        self._candidate = None
+        known = self._was_open
+        self._was_open = True
+        return Change.ARRIVED if known else Change.FOUND
+
+    def _watch(self, view: View, parked: _Parked) -> Change | None:
+        """See whether the vehicle is still in its bay."""
+        own = [one for one in view.vehicles if one.bay == self._bay and one.share >= STAY]
+        same = max(own, key=lambda one: iou(one.box, parked.box), default=None)
+        if same is not None and iou(same.box, parked.box) >= _SAME_PLACE:
+            self.seen = same.index
+            self._keep(view, parked, same)
+            return None
+        if not self._is_gone(view, parked):
+            return None
+        if view.single or parked.gone >= self._timing.left:
+            self._parked = None
+            return Change.LEFT
+        return None
+
+    def _keep(self, view: View, parked: _Parked, same: Seen) -> None:
+        """Note where the vehicle is and how it looks there."""
+        parked.last = view.time
+        parked.gone = 0.0
+        parked.followed = same.box
+        hidden = bool(self._covers(view, same.box, same.index))
+        if iou(same.box, parked.box) >= _STILL:
+            parked.moved = None
+            if not hidden and view.time - parked.looked >= _RENEW:
+                self._settle(view, parked, same.box)
+            return
+        # It drove a little further into the bay, or something hides a part of it.
+        moved = parked.moved
+        if moved is None or iou(same.box, moved.box) < _STILL:
+            parked.moved = _Candidate(same.box, view.time, view.time)
+        elif not hidden and same.share >= ENTER and view.time - moved.since >= self._timing.arrived:
+            self._settle(view, parked, same.box)
+
+    def _settle(self, view: View, parked: _Parked, box: Box) -> None:
+        parked.box, parked.moved = box, None
+        parked.look, parked.looked = look_of(view.image, box, view.light), view.time
+
+    def _is_gone(self, view: View, parked: _Parked) -> bool:
+        """Tell whether this frame shows that the vehicle is gone, and add up for how long it has been."""
+        away = self._follow(view, parked)
+        alike = self._alike(view, parked)
+        if alike is True:
+            parked.gone = 0.0
+            parked.followed = parked.box
+            return False
+        lost = (
+            view.light >= _LIT
+            and view.time - parked.last >= _LOST
+            and not self._covers(view, parked.box, None)
+        )
+        if away or alike is False or lost:
+            parked.gone += min(view.step, _LONGEST_STEP)
+            return True
+        return False
+
+    def _follow(self, view: View, parked: _Parked) -> bool:
+        """Follow the vehicle from frame to frame and tell whether it is out of the bay."""
+        if view.single:
+            return False
+        nearest = max(view.vehicles, key=lambda one: iou(one.box, parked.followed), default=None)
+        if nearest is None or iou(nearest.box, parked.followed) < _FOLLOWED:
+            return False
+        parked.followed = nearest.box
+        inside = nearest.bay == self._bay and nearest.share >= STAY
+        return not inside and iou(nearest.box, parked.box) < _SAME_PLACE
+
+    def _alike(self, view: View, parked: _Parked) -> bool | None:
+        """Tell whether the bay looks as it did with the vehicle; None where that cannot be told."""
+        if view.light < _DARK or parked.look is None:
+            return None
+        now = look_of(view.image, parked.box, view.light)
+        covers = self._covers(view, parked.box, None)
+        value = None if now is None else likeness(parked.look, now, parked.box, covers)
+        if value is None:
+            return None
+        if value >= _ALIKE:
+            return True
+        ratio = view.light / max(1.0, parked.look.light)
+        if value < _UNLIKE and 1 / _SWITCHED <= ratio <= _SWITCHED:
+            return False
+        return None
+
+    def _covers(self, view: View, place: Box, index: int | None) -> list[Box]:
+        """Return the boxes of other vehicles that stand before a place: those that reach further down."""
+        return [
+            one.box
+            for one in view.vehicles
+            if one.index != index
+            and one.box[3] > place[3]
+            and overlap(one.box, place) > _COVERS * size_of(place)
+        ]

@@ -1,0 +1,125 @@
+"""What is known of the vehicle in a bay: its plate, agreed upon by several readings, and its permit."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from kplate.bays.confusables import near_match
+from kplate.events import EventPlate
+from kplate.images import Image
+from kplate.live.model import Sighting
+from kplate.results import Box, Plate
+
+#: Readings in video that make a text, or a permit; a picture that stands alone has only one.
+_AGREEING: Final = 2
+#: Readings in a row of another plate after which another vehicle stands there.
+_OTHER_CAR: Final = 3
+
+
+@dataclass(slots=True)
+class _Votes:
+    """Readings of one text.
+
+    Attributes:
+        best: The surest reading.
+        readings: How many there were.
+        score: Sum of their scores.
+    """
+
+    best: Plate
+    readings: int = 0
+    score: float = 0.0
+
+
+@dataclass(slots=True)
+class Occupant:
+    """The vehicle that stands in a bay.
+
+    Attributes:
+        since: Since when, in seconds of the source's time.
+        since_wall: The same, UTC.
+        found: It was there before the first frame.
+        box: Where it stands, px.
+        evidence: Picture of its arrival, uint8 H x W x 3 BGR.
+        last: When it was last found, in seconds of the source's time.
+        last_wall: The same, UTC.
+        arrival: Identifier of the event that told of it; empty before.
+        track: Number that it is followed under, if it is.
+        told: Reasons that were given already.
+        parked: Whether it was told what stands there.
+        permits: Frames in which a permit was seen on it.
+        single: Whether single readings count.
+    """
+
+    since: float
+    since_wall: datetime
+    found: bool
+    box: Box
+    evidence: Image
+    last: float
+    last_wall: datetime
+    arrival: str = ""
+    track: int | None = None
+    told: set[str] = field(default_factory=set)
+    parked: bool = False
+    permits: int = 0
+    single: bool = False
+    _votes: dict[str, _Votes] = field(default_factory=dict)
+    _sighting: Sighting | None = None
+    _contrary: dict[str, int] = field(default_factory=dict)
+
+    def see(self, plate: Plate | None, sighting: Sighting | None, permit: bool) -> None:
+        """Take in what one frame shows of it.
+
+        Args:
+            plate: Its plate in this frame.
+            sighting: What the frames have agreed on so far, if the vehicle is followed.
+            permit: Whether a permit was seen in this frame.
+        """
+        self.permits += permit
+        if sighting is not None:
+            self._sighting = sighting
+        if plate is None or plate.text is None:
+            return
+        if self._contradicts(plate.text):
+            return
+        votes = self._votes.setdefault(plate.text, _Votes(plate))
+        votes.readings += 1
+        votes.score += plate.score
+        if plate.score > votes.best.score:
+            votes.best = plate
+
+    def _contradicts(self, text: str) -> bool:
+        """Count readings of a plate that cannot be this vehicle's; they do not become its own."""
+        known = self.text
+        if known is None or text == known or near_match(text, frozenset({known})):
+            self._contrary.clear()
+            return False
+        self._contrary = {text: self._contrary.get(text, 0) + 1}
+        return True
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the readings show that another vehicle stands there now."""
+        return max(self._contrary.values(), default=0) >= (1 if self.single else _OTHER_CAR)
+
+    @property
+    def permit(self) -> bool:
+        """Whether a permit was seen on it."""
+        return self.permits >= (1 if self.single else _AGREEING)
+
+    @property
+    def text(self) -> str | None:
+        """What its plate says; None before readings agree."""
+        plate = self.plate
+        return None if plate is None else plate.text
+
+    @property
+    def plate(self) -> EventPlate | None:
+        """Its plate; None before readings agree."""
+        votes = max(self._votes.values(), key=lambda votes: votes.score, default=None)
+        if votes is not None and votes.readings >= (1 if self.single else _AGREEING):
+            return EventPlate.of(votes.best, votes.readings)
+        if self._sighting is not None:
+            return EventPlate.of(self._sighting.plate, self._sighting.readings)
+        return None
