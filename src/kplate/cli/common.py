@@ -18,7 +18,7 @@ from kplate.errors import KplateError, OutputError
 from kplate.files import printable, reason_of, write_atomic
 
 if TYPE_CHECKING:
-    from kplate import Recognizer
+    from kplate import Detector, Recognizer
     from kplate.detector import Size
 
 FAILED: Final = 1
@@ -236,24 +236,48 @@ def open_recognizer(args: argparse.Namespace) -> "Recognizer":
     Raises:
         KplateError: A network is missing, damaged or does not fit, or only a part of it is named.
     """
-    if args.detector is None:
-        if args.names is not None:
-            raise KplateError("--names needs --detector: it names the classes of a Darknet network")
+    if args.detector is None and args.names is None:
         return recognizer_with(args.weights, getattr(args, "reader", None), args)
-    if args.weights is None or args.names is None:
-        raise KplateError("--detector needs --weights and --names: the network's .weights and .names files")
-    from kplate import Detector, Recognizer
+    from kplate import Recognizer
 
-    with _sizes_named():
-        detector = Detector.from_darknet(
-            args.detector, args.weights, args.names, threads=args.threads, size=_size_of(args)
-        )
     return Recognizer(
-        detector=detector,
+        detector=open_detector(args),
         reader_weights=args.reader,
         threads=args.threads,
         min_score=getattr(args, "min_score", None),
     )
+
+
+def open_detector(args: argparse.Namespace, *, min_score: float | None = None) -> "Detector":
+    """Open the detector alone that the arguments of a command ask for.
+
+    Args:
+        args: The arguments of :func:`add_run_arguments`, and ``input_size``.
+        min_score: Lowest score that it reports; None for the network's own.
+
+    Raises:
+        KplateError: The network is missing, damaged or does not fit, or only a part of it is named.
+    """
+    from kplate import Detector
+
+    with _sizes_named():
+        if args.detector is None:
+            if args.names is not None:
+                raise KplateError("--names needs --detector: it names the classes of a Darknet network")
+            weights = _held(args.weights, "detector")
+            return Detector(weights, threads=args.threads, min_score=min_score, size=_size_of(args))
+        if args.weights is None or args.names is None:
+            raise KplateError(
+                "--detector needs --weights and --names: the network's .weights and .names files"
+            )
+        return Detector.from_darknet(
+            args.detector,
+            args.weights,
+            args.names,
+            threads=args.threads,
+            min_score=min_score,
+            size=_size_of(args),
+        )
 
 
 def recognizer_with(weights: str | None, reader: str | None, args: argparse.Namespace) -> "Recognizer":

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kplate import evaluation
+from kplate.cli import evaluate_detector
 from kplate.cli.common import (
     FAILED,
     Screen,
@@ -20,6 +21,7 @@ from kplate.cli.common import (
     write_json_line,
 )
 from kplate.cli.evaluate_tables import group_table, plain_table, print_comparison, print_trust
+from kplate.errors import KplateError
 from kplate.evaluation.report import figure_rows
 from kplate.evaluation.scoring import PictureOutcome, Verdict
 from kplate.evaluation.summary import Summary, kind_of, other_readings, wrong_texts
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 #: What ``--against`` calls the networks that ship with kplate.
 SHIPPED: Final = "shipped"
+#: Arguments that say something about boxes.
+_OF_BOXES: Final = ("labels", "split", "only", "curve")
 #: Confusions that are printed; the report and the JSON have them all.
 _LISTED_CONFUSIONS: Final = 12
 
@@ -37,13 +41,17 @@ _LISTED_CONFUSIONS: Final = 12
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "what", nargs="?", choices=("reader",), help="measure the reader alone, on plate crops: as --cropped"
+        "what",
+        nargs="?",
+        choices=("reader", "detector"),
+        help="measure the reader alone, on plate crops: as --cropped; or the detector, on labelled boxes",
     )
     parser.add_argument(
         "folder",
         metavar="FOLDER",
         help="labelled pictures: with a labels.jsonl, or each named by its text (12가3456_1.jpg)",
     )
+    parser.add_argument("further", nargs="*", metavar="FOLDER", help="detector: more labelled pictures")
     parser.add_argument(
         "--report", metavar="FILE", help="write an HTML report with the picture of every wrong reading"
     )
@@ -59,11 +67,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="compare with the networks of another folder, plate by plate ('shipped' for the shipped ones)",
     )
+    boxes = parser.add_argument_group("of the detector")
+    boxes.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="boxes from this file; korean_scenes_eval: kplate's own for that folder",
+    )
+    boxes.add_argument("--split", metavar="S", help="only pictures of this split; several with commas")
+    boxes.add_argument(
+        "--only",
+        metavar="CLASS",
+        help="only vehicles, plates or permits, several with commas; where none are labelled, there are none",
+    )
+    boxes.add_argument("--curve", metavar="FILE", help="draw precision over recall as an SVG picture")
     add_recognizer_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure; the status is 1 where a picture could not be read."""
+    if args.what == "detector":
+        return evaluate_detector.run(args)
+    for name in _OF_BOXES:
+        if getattr(args, name):
+            raise KplateError(f"--{name} is about boxes: it goes with `kplate evaluate detector`")
+    if args.further:
+        raise KplateError("readings are measured on one folder at a time")
     screen = Screen(json=args.json)
     cropped = args.cropped or args.what == "reader"
     recognizer = open_recognizer(args)

@@ -78,11 +78,12 @@ def evaluate(
     """
     eager = Detector(weights, threads=threads, size=size, min_score=LEAST_SCORE)
     own = Detector(weights, threads=threads, size=size)
+    side = eager.size if isinstance(eager.size, int) else max(eager.size)
     found: dict[str, list[Found]] = {label: [] for label in CLASSES}
     hits: dict[str, list[tuple[float, bool]]] = {label: [] for label in CLASSES}
     for record in records:
         detections = eager(read_image(record.path))
-        scale = eager.size / max(record.width, record.height)
+        scale = side / max(record.width, record.height)
         for n, label in enumerate(CLASSES):
             mine = [d for d in detections if d.label == label]
             boxes = np.asarray([d.box for d in mine], np.float32).reshape(-1, 4)

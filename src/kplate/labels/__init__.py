@@ -1,0 +1,28 @@
+"""Labels of our own for pictures that are not part of this package: file names and boxes, nothing else.
+
+A file ``NAME.jsonl`` belongs to the folder ``NAME`` of pictures. Each of its lines is one picture: ``file``,
+``width`` and ``height`` in px, ``plates`` and ``ignored`` with their boxes ``x1, y1, x2, y2``, the largest
+plate first, and ``negatives``, which says for vehicles, plates and permits whether all of them are labelled.
+
+``korean_scenes_eval`` holds every number plate of 128 photographs, set down by eye. A plate that can be told
+to be one is labelled, also on cars in the background; one that is narrower than 16 px, cut off or half hidden
+is ignored, so that finding it is neither right nor wrong.
+"""
+
+from pathlib import Path
+
+from kplate.errors import DataError
+
+
+def labels_file(name: str) -> Path:
+    """Return the labels that kplate has for a folder of pictures.
+
+    Raises:
+        DataError: It has none of that name.
+    """
+    folder = Path(__file__).parent
+    path = folder / f"{name}.jsonl"
+    if path.parent != folder or not path.is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.jsonl")))
+        raise DataError(f"there are no labels of kplate's own called {name!r}; there are: {known}")
+    return path
