@@ -8,19 +8,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate import weights as shipped
 from kplate.ctc import Path, beam_search, greedy, softmax
-from kplate.engines import open_engine
+from kplate.engines import open_network
 from kplate.errors import WeightsError
 from kplate.images import Image, as_image
 from kplate.plates.grammar import display, kinds_of, use_of
-from kplate.plates.kinds import ELECTRIC_KINDS, Kind
+from kplate.plates.kinds import ELECTRIC_KINDS, Kind, Use
 from kplate.plates.script import KOREA, Script
 from kplate.reader_views import Corners, fit_to_input, has_colour, straighten, to_pixels
 from kplate.results import json_line
 
 #: Crops are read at most this many at a time, to bound memory.
 _MOST_AT_ONCE: Final = 32
+#: Probability of a motorcycle's plate from which on its texts count.
+_LOOKS_SO: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Reader:
     """Reads plate crops. One reader may be used from several threads at once.
 
     Attributes:
+        network: The network, and what runs it.
         manifest: What is known about the network.
         script: The symbols and the grammar that it reads by, as its manifest says.
         min_score: Readings below this score are not trusted.
@@ -80,6 +82,8 @@ class Reader:
         *,
         threads: int | None = None,
         min_score: float | None = None,
+        engine: str | None = None,
+        precision: str | None = None,
     ) -> None:
         """Load a reader.
 
@@ -87,20 +91,25 @@ class Reader:
             weights: Folder, manifest or network; ``None`` for the network that ships with kplate.
             threads: Cores that one call may use.
             min_score: Readings below this score are not trusted; ``None`` for the manifest's threshold.
+            engine: What runs the network, such as ``litert`` or ``onnx:cuda``; ``None`` for the fastest that
+                is installed.
+            precision: ``float32``, ``float16`` or ``int8``; ``None`` for the most precise there is.
 
         Raises:
+            EngineError: There is no such engine, it is not installed, or there is no network for it.
             WeightsError: The network cannot be used.
             ValueError: ``threads`` or ``min_score`` is out of range.
         """
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score must be from 0 to 1, not {min_score}")
-        path, self.manifest = shipped.load(weights, "reader")
+        self.network = open_network(weights, "reader", threads=threads, engine=engine, precision=precision)
+        self.manifest = self.network.manifest
         try:
             self.script = Script(self.manifest.alphabet, self.manifest.extra.get("grammar", KOREA))
             self._kinds = tuple(Kind(kind) for kind in self.manifest.kinds)
         except ValueError as error:
-            raise WeightsError(f"cannot use {path}: {error}") from None
-        self._engine = open_engine(path, threads=threads)
+            raise WeightsError(f"cannot use {self.network.path}: {error}") from None
+        self._engine = self.network.engine
         self._automaton = self.script.automaton
         self.min_score = self.manifest.threshold if min_score is None else min_score
 
@@ -166,7 +175,7 @@ class Reader:
         height, width = image.shape[:2]
         quad = to_pixels(corners, width, height)
         alphabet = self.script.alphabet
-        paths = beam_search(steps, self._automaton, alphabet=alphabet)
+        paths = self._likely(beam_search(steps, self._automaton, alphabet=alphabet), kinds)
         best = paths[0] if paths else greedy(steps, alphabet)
         if not best.text:
             return Reading(None, None, None, 0.0, (), None, 0.0, None, None, quad)
@@ -179,6 +188,14 @@ class Reader:
             text, best.text, shown, score, best.characters,
             kind and kind.value, kind_score, use, electric, quad,
         )  # fmt: skip
+
+    def _likely(self, paths: list[Path], kinds: NDArray[np.float32]) -> list[Path]:
+        """Leave out motorcycles' texts, which are those of cars less a number, unless the plate looks so."""
+        if Kind.MOTORCYCLE_OLD not in self._kinds:
+            return paths
+        if kinds[self._kinds.index(Kind.MOTORCYCLE_OLD)] > _LOOKS_SO:
+            return paths
+        return [path for path in paths if use_of(path.text) is not Use.MOTORCYCLE]
 
     def _kind(self, kinds: NDArray[np.float32], best: Path) -> tuple[Kind | None, float]:
         """Choose the likeliest kind that can carry the text; any kind where none can; none without kinds."""

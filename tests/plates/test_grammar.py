@@ -32,6 +32,7 @@ def test_alphabet_has_80_different_symbols_and_the_blank_comes_after_them() -> N
         ("외교321678", "diplomatic", "외교", "321", "", "678", Use.DIPLOMATIC),
         ("16육2331", "military", "", "16", "육", "2331", Use.MILITARY),
         ("임0123", "temporary", "", "", "임", "0123", Use.TEMPORARY),
+        ("서울가1234", "motorcycle", "서울", "", "가", "1234", Use.MOTORCYCLE),
     ],
 )
 def test_parse_takes_texts_apart(
@@ -54,7 +55,7 @@ def test_parse_takes_texts_apart(
         "00가1234",
         "12바1234",
         "12가34567",
-        "서울가1234",
+        "서울바1234",
         "평양12바3456",
         "012345",
         "12갸3456",

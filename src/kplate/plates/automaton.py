@@ -42,6 +42,7 @@ def _templates() -> tuple[Template, ...]:
     result += [(*region, "영", *machine) for region in regions]
     result += [(*tuple(word), *(DIGITS,) * 6) for word in DIPLOMATIC]
     result += [(DIGITS, DIGITS, MILITARY, *_N4), (TEMPORARY, *_N4)]
+    result += [(*region, PRIVATE, *_N4) for region in regions]
     return tuple(result)
 
 

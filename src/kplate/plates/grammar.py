@@ -34,6 +34,8 @@ PATTERNS: Final[dict[str, re.Pattern[str]]] = {
     ),
     "military": re.compile(rf"(?P<number>[0-9]{{2}})(?P<letter>[{MILITARY}]){_SERIAL}"),
     "temporary": re.compile(rf"(?P<number>)(?P<letter>임){_SERIAL}"),
+    # The district that stands behind the region has syllables of its own by the hundred; it is left out.
+    "motorcycle": re.compile(rf"{_REGION}(?P<number>)(?P<letter>[{PRIVATE}]){_SERIAL}"),
 }
 
 _EMERGENCY_NUMBERS: Final = frozenset({"998", "999"})
@@ -43,6 +45,7 @@ _FIXED_USE: Final = {
     "diplomatic": Use.DIPLOMATIC,
     "military": Use.MILITARY,
     "temporary": Use.TEMPORARY,
+    "motorcycle": Use.MOTORCYCLE,
 }
 
 
@@ -54,7 +57,7 @@ class Registration:
         text: Canonical text.
         pattern: Name of the matching entry of :data:`PATTERNS`.
         region: Region name, or the word of a diplomatic plate; empty where there is none.
-        number: Leading (class) number; empty on temporary plates.
+        number: Leading (class) number; empty on temporary plates and those of motorcycles.
         letter: The use letter; empty on diplomatic plates.
         serial: The last digits.
         use: What the text says about the vehicle's use.
@@ -160,6 +163,7 @@ KIND_PATTERNS: Final[dict[Kind, frozenset[str]]] = {
     Kind.MILITARY: frozenset({"military"}),
     Kind.CONSTRUCTION: frozenset({"construction"}),
     Kind.CONSTRUCTION_OLD: frozenset({"construction_old", "commercial", "region_old"}),
+    Kind.MOTORCYCLE_OLD: frozenset({"motorcycle"}),
 }
 
 

@@ -56,7 +56,7 @@ class Kind(StrEnum):
     CONSTRUCTION_OLD = "construction_old"
     """Construction machine with a region name, until 2022; green, orange or white."""
     MOTORCYCLE_OLD = "motorcycle_old"
-    """Motorcycle with a district name, white with blue text; 210x115 mm."""
+    """Motorcycle with a district name, white with blue text; 210x115 mm. All but the district is read."""
 
 
 class Ground(StrEnum):
@@ -123,9 +123,10 @@ class Use(StrEnum):
     DIPLOMATIC = "diplomatic"
     TEMPORARY = "temporary"
     CONSTRUCTION = "construction"
+    MOTORCYCLE = "motorcycle"
 
 
 #: Kinds whose text the shipped reader does not claim to read.
-UNREAD_KINDS = frozenset({Kind.TEMPORARY_10_SHORT, Kind.TEMPORARY_10_LONG, Kind.MOTORCYCLE_OLD})
+UNREAD_KINDS = frozenset({Kind.TEMPORARY_10_SHORT, Kind.TEMPORARY_10_LONG})
 #: Kinds whose plate is only ever given to electric (battery or fuel-cell) vehicles.
 ELECTRIC_KINDS = frozenset({Kind.ELECTRIC})

@@ -22,6 +22,8 @@ class Role(StrEnum):
     """A region name or diplomatic word drawn as a whole."""
     SYLLABLE = "syllable"
     """One syllable of a region name or word."""
+    DISTRICT = "district"
+    """One syllable of a district's name: drawn, but no part of the text."""
     NUMBER = "number"
     """One digit of the leading number."""
     LETTER = "letter"
@@ -357,7 +359,7 @@ _LAYOUTS: Final = (
         115,
         (
             *_row(Role.SYLLABLE, (58, 78), 14, 15, 20, Face.GREEN_REGION),
-            *_row(Role.SYLLABLE, (108, 133), 14, 20, 20, Face.GREEN_REGION),
+            *_row(Role.DISTRICT, (108, 133), 14, 20, 20, Face.GREEN_REGION),
             Cell(Role.LETTER, (17, 58, 30, 33), Face.GREEN_REGION),
             *_row(Role.SERIAL, (55, 90, 125, 160), 47, 35, 51, Face.LONG),
         ),

@@ -72,7 +72,7 @@ def sample_crop(
     image = _paste(rng, flat, offset, plate, quad, size, backgrounds)
     if rng.random() < 0.3 * difficulty:
         image, quad = _bend(rng, image, quad)
-    image, grey = degrade(image, rng, difficulty, glyph_px=_glyph_height(quad, plate))
+    image, grey = degrade(image, rng, difficulty, glyph_px=_glyph_size(quad, plate))
     return PlateCrop(image, plate.text, plate.kind, None if grey else plate.electric, quad, plate.char_boxes)
 
 
@@ -187,11 +187,14 @@ def _margins(rng: np.random.Generator, difficulty: float) -> tuple[float, float,
     return float(sides[0]), float(sides[1]), float(sides[2]), float(sides[3])
 
 
-def _glyph_height(quad: Points, plate: PlateImage) -> float:
-    """Height of the smallest glyph cell, in px of the crop."""
+def _glyph_size(quad: Points, plate: PlateImage) -> float:
+    """Height in px of the smallest glyph cell, less where the plate is turned so far that cells are narrow."""
     height = float(np.hypot(*(quad[3] - quad[0])) + np.hypot(*(quad[2] - quad[1]))) / 2
-    cells = plate.char_boxes[:, 3] - plate.char_boxes[:, 1]
-    return height * float(cells.min())
+    width = float(np.hypot(*(quad[1] - quad[0])) + np.hypot(*(quad[2] - quad[3]))) / 2
+    cells = plate.char_boxes
+    tall = height * float((cells[:, 3] - cells[:, 1]).min())
+    turned = width / plate.width_mm * plate.height_mm / height
+    return tall * min(1.0, turned)
 
 
 def _paste(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kplate.images import Image
+from kplate.plates.alphabet import ALPHABET
 from kplate.plates.glyphs import Face
 from kplate.plates.kinds import ELECTRIC_KINDS, Kind
 from kplate.plates.layouts import (
@@ -44,6 +45,7 @@ _LOOSE: Final = {
     Kind.COMMERCIAL_SHORT: 1.5,
     Kind.COMMERCIAL_LARGE: 1.5,
 }
+_HANGUL: Final = tuple(symbol for symbol in ALPHABET if not symbol.isdigit())
 #: Kinds whose letter stands at the left of the serial and had no fixed size.
 _FREE_LETTER: Final = frozenset({Kind.GREEN_REGION, Kind.CONSTRUCTION_OLD})
 #: Radius of a plate's corners and of its border line, in mm (annexes 1 to 6).
@@ -109,6 +111,7 @@ def sample_plate(
     layout = LAYOUTS[kind]
     placed = place(layout, text)
     alpha = _ink(rng, layout, placed, px_per_mm, wear)
+    _draw_district(rng, alpha, layout, px_per_mm)
     colours = _jitter(rng, _colours_of(rng, layout), wear)
     image = _colour(alpha, colours)
     details.draw_ground(image, alpha, layout, px_per_mm, rng)
@@ -130,7 +133,7 @@ def place(layout: Layout, text: str) -> list[_Placed]:
     Raises:
         ValueError: The text does not fit.
     """
-    cells = _spread(layout, text)
+    cells = [cell for cell in _spread(layout, text) if cell.role is not Role.DISTRICT]
     placed: list[_Placed] = []
     rest = text
     for cell in cells:
@@ -202,6 +205,38 @@ def _ink(rng: np.random.Generator, layout: Layout, placed: list[_Placed], scale:
         bias = rng.uniform(-55, 45)
         alpha = np.clip((softened - 128) * 1.7 + 128 + bias * (softened > 4), 0, 255).astype(np.uint8)
     return alpha
+
+
+def _draw_district(rng: np.random.Generator, alpha: Mask, layout: Layout, scale: float) -> None:
+    """Write a district of one to three syllables, most of them no symbols of the alphabet."""
+    cells = layout.of(Role.DISTRICT)
+    if not cells:
+        return
+    count = int(rng.choice((1, 2, 3), p=(0.25, 0.6, 0.15)))
+    first, last = cells[0].box, cells[-1].box
+    left, span = first[0], last[0] + last[2] - first[0]
+    pitch = span / max(count, 2)
+    start = left + (span - count * pitch) / 2
+    for place in range(count):
+        w, h = min(first[2], pitch * 0.95) * scale, first[3] * scale
+        x, y = (start + place * pitch) * scale, first[1] * scale
+        _stamp(alpha, _syllable(rng, cells[0].face, w, h), round(x), round(y))
+
+
+def _syllable(rng: np.random.Generator, face: Face, width: float, height: float) -> Mask:
+    """Draw a syllable of the alphabet, or one put together from parts of two."""
+    one, other = (glyph_mask(str(rng.choice(_HANGUL)), face, width, height) for _ in range(2))
+    style = rng.random()
+    if style < 0.4:
+        return one
+    mixed = other.copy()
+    if style < 0.7:
+        cut = round(mixed.shape[1] * rng.uniform(0.45, 0.65))
+        mixed[:, :cut] = one[:, :cut]
+    else:
+        cut = round(mixed.shape[0] * rng.uniform(0.4, 0.6))
+        mixed[:cut] = one[:cut]
+    return mixed
 
 
 def _wander(

@@ -24,24 +24,17 @@ KIND_WEIGHTS: Final[dict[Kind, float]] = {
     Kind.COMMERCIAL_LARGE: 3,
     Kind.GREEN_REGION: 14,
     Kind.GREEN: 12,
-    Kind.DIPLOMATIC_SHORT: 1,
-    Kind.DIPLOMATIC_LONG: 1,
-    Kind.TEMPORARY_SHORT: 0.7,
-    Kind.TEMPORARY_LONG: 0.6,
+    Kind.DIPLOMATIC_SHORT: 1.5,
+    Kind.DIPLOMATIC_LONG: 1.5,
+    Kind.TEMPORARY_SHORT: 1,
+    Kind.TEMPORARY_LONG: 0.8,
     Kind.TEMPORARY_10_SHORT: 0.1,
     Kind.TEMPORARY_10_LONG: 0.1,
     Kind.MILITARY: 2.5,
     Kind.CONSTRUCTION: 1.2,
-    Kind.CONSTRUCTION_OLD: 3,
-    Kind.MOTORCYCLE_OLD: 0.3,
+    Kind.CONSTRUCTION_OLD: 5,
+    Kind.MOTORCYCLE_OLD: 1.5,
 }
-
-#: Districts of real addresses that the alphabet can spell, by region: motorcycle plates name them.
-DISTRICTS: Final = (
-    "서울강남 서울강북 서울강서 서울구로 경기광주 경기부천 강원원주 강원인제 충북충주 충남공주 충남서산 "
-    "전북전주 전남나주 경북경주 경북경산 경북영주 대구남구 인천서구 부산강서 인천남구 대구서구 대구북구 "
-    "광주서구 광주남구 광주북구 대전서구"
-).split()
 
 _KINDS: Final = tuple(KIND_WEIGHTS)
 _SHARES: Final = np.array(list(KIND_WEIGHTS.values())) / sum(KIND_WEIGHTS.values())
@@ -91,7 +84,7 @@ def sample_text(rng: np.random.Generator, kind: Kind) -> str:
             mark = "영" if rng.random() < 0.4 else ""
             return f"{mark}{_one(rng, REGIONS)}{_old_number(rng)}{_one(rng, PRIVATE)}{serial}"
         case Kind.MOTORCYCLE_OLD:
-            return f"{_one(rng, DISTRICTS)}{_one(rng, PRIVATE)}{serial}"
+            return f"{_one(rng, REGIONS)}{_one(rng, PRIVATE)}{serial}"
         case _:
             return f"{_number(rng)}{_car_letter(rng)}{serial}"
 
