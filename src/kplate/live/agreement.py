@@ -1,0 +1,206 @@
+"""Agreement between frames: what a car's plate says, by votes of its readings.
+
+A reading's vote weighs as much as it is sure, and less where the plate is small in the picture. Each character is
+voted on by itself, so that a blurred frame that has six of seven characters right still helps; but only a text that
+was itself read and trusted at least twice can win.
+"""
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Final
+
+from kplate.live.model import Frame
+from kplate.results import Box, Plate
+
+#: A plate of this many px across is large enough that its vote counts in full; a smaller one's counts less.
+_FULL_WIDTH: Final = 80.0
+_LEAST_SIZE: Final = 0.2
+#: Trusted readings that must agree, their least weight together, and the least share of the votes that each
+#: character must have: while the car may still come nearer, and when no more readings are to be expected.
+_EARLY: Final = (3, 2.0, 0.75)
+_LATE: Final = (2, 0.0, 0.5)
+#: Texts that are kept for a car at most; a plate that nobody can read may be read anew in every frame.
+_MOST_TEXTS: Final = 24
+#: Of these, how many keep their best frame: frames are large.
+_MOST_FRAMES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A reading and where it comes from.
+
+    Attributes:
+        frame: The frame that was read.
+        plate: What was read.
+        vehicle_box: Where its car was in that frame; None where only the plate was found.
+    """
+
+    frame: Frame
+    plate: Plate
+    vehicle_box: Box | None
+
+    @property
+    def quality(self) -> float:
+        """How well it shows the plate: sure and large."""
+        return self.plate.score * _size(self.plate)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Votes for one text."""
+
+    readings: int = 0
+    weight: float = 0.0
+    surest: float = 0.0
+    kinds: defaultdict[str | None, float] = field(default_factory=lambda: defaultdict(float))
+    electric: defaultdict[bool, float] = field(default_factory=lambda: defaultdict(float))
+    best: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the readings agree on.
+
+    Attributes:
+        text: The text.
+        readings: How many trusted readings say so.
+        score: How sure it is: the surest of them, times the share of votes of the weakest character.
+        kind: The look that most of them saw.
+        electric: Whether it is of an electric vehicle's kind, likewise; None where no reading knew.
+        best: The reading that shows the plate best.
+    """
+
+    text: str
+    readings: int
+    score: float
+    kind: str | None
+    electric: bool | None
+    best: Evidence
+
+
+class Ballot:
+    """Collects the readings of one car's plate."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[str, _Tally] = {}
+        #: Length of a text -> for each place, the votes for each character.
+        self._places: dict[int, list[defaultdict[str, float]]] = {}
+        self._lengths: defaultdict[int, float] = defaultdict(float)
+
+    def __len__(self) -> int:
+        """Return how many trusted readings there were."""
+        return sum(tally.readings for tally in self._tallies.values())
+
+    def add(self, evidence: Evidence) -> None:
+        """Count a reading; one of nothing counts for nothing."""
+        plate = evidence.plate
+        text = plate.candidate
+        if not text or plate.score <= 0:
+            return
+        weight = plate.score * _size(plate)
+        self._vote(text, plate.characters, weight)
+        tally = self._tallies.setdefault(text, _Tally())
+        tally.weight += weight
+        if plate.trusted:
+            tally.readings += 1
+            tally.surest = max(tally.surest, plate.score)
+            tally.kinds[plate.kind] += weight
+            if plate.electric is not None:
+                tally.electric[plate.electric] += weight
+            if tally.best is None or evidence.quality > tally.best.quality:
+                tally.best = evidence
+        self._forget()
+
+    def leader(self) -> str | None:
+        """Return the trusted text with the most weight so far, agreed on or not."""
+        trusted = [(tally.weight, text) for text, tally in self._tallies.items() if tally.readings]
+        return max(trusted)[1] if trusted else None
+
+    def verdict(self, *, late: bool = False) -> Verdict | None:
+        """Return what the readings agree on, or None.
+
+        Args:
+            late: No more readings are to be expected: two that agree are enough.
+        """
+        least_readings, least_weight, least_share = _LATE if late else _EARLY
+        ranked = [
+            (self._share(text), tally.weight, text)
+            for text, tally in self._tallies.items()
+            if tally.readings >= least_readings and tally.weight >= least_weight and tally.best is not None
+        ]
+        if not ranked:
+            return None
+        share, _, text = max(ranked)
+        return self.of(text) if share >= least_share else None
+
+    def of(self, text: str) -> Verdict | None:
+        """Return the verdict for a text, whatever the others say; None where no trusted reading says so."""
+        tally = self._tallies.get(text)
+        if tally is None or tally.best is None:
+            return None
+        kind = max(tally.kinds, key=lambda kind: tally.kinds[kind])
+        electric = max(tally.electric, key=lambda value: tally.electric[value]) if tally.electric else None
+        score = tally.surest * self._share(text)
+        return Verdict(text, tally.readings, score, kind, electric, tally.best)
+
+    def merge(self, other: "Ballot") -> None:
+        """Take over the votes of another ballot: both cars were one."""
+        for length, places in other._places.items():
+            self._lengths[length] += other._lengths[length]
+            own = self._places.setdefault(length, [defaultdict(float) for _ in range(length)])
+            for mine, theirs in zip(own, places, strict=True):
+                for symbol, weight in theirs.items():
+                    mine[symbol] += weight
+        for text, theirs in other._tallies.items():
+            mine = self._tallies.setdefault(text, _Tally())
+            mine.readings += theirs.readings
+            mine.weight += theirs.weight
+            mine.surest = max(mine.surest, theirs.surest)
+            for kind, weight in theirs.kinds.items():
+                mine.kinds[kind] += weight
+            for value, weight in theirs.electric.items():
+                mine.electric[value] += weight
+            if theirs.best and (mine.best is None or theirs.best.quality > mine.best.quality):
+                mine.best = theirs.best
+        self._forget()
+
+    def _vote(self, text: str, characters: tuple[float, ...], weight: float) -> None:
+        places = self._places.setdefault(len(text), [defaultdict(float) for _ in text])
+        self._lengths[len(text)] += weight
+        for place, symbol, sure in zip(places, text, characters, strict=False):
+            place[symbol] += weight * sure
+
+    def _share(self, text: str) -> float:
+        """Return the share of votes of a text's weakest character, times that of texts of its length."""
+        shares = (
+            place[symbol] / max(sum(place.values()), 1e-9)
+            for place, symbol in zip(self._places[len(text)], text, strict=True)
+        )
+        total = sum(self._lengths.values())
+        return min(shares) * self._lengths[len(text)] / max(total, 1e-9)
+
+    def _forget(self) -> None:
+        """Drop the weakest texts and the frames of those that lag behind."""
+        if len(self._tallies) > _MOST_TEXTS:
+            self._tallies.pop(min(self._tallies, key=lambda text: self._tallies[text].weight))
+        framed = [tally for tally in self._tallies.values() if tally.best is not None]
+        for tally in sorted(framed, key=lambda tally: -tally.weight)[_MOST_FRAMES:]:
+            tally.best = None
+
+
+def _size(plate: Plate) -> float:
+    """Return how much a plate's size lets its reading count."""
+    top_left, top_right = plate.corners[0], plate.corners[1]
+    width = math.dist(top_left, top_right)
+    return min(1.0, max(_LEAST_SIZE, width / _FULL_WIDTH))
+
+
+def differing(first: str, second: str) -> int:
+    """Return how many characters must be changed, added or removed to turn one text into the other."""
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, start=1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(second, start=1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
