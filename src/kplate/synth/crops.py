@@ -188,7 +188,7 @@ def _margins(rng: np.random.Generator, difficulty: float) -> tuple[float, float,
 
 
 def _glyph_size(quad: Points, plate: PlateImage) -> float:
-    """Height in px of the smallest glyph cell, less where the plate is turned so far that cells are narrow."""
+    """Height in px of the smallest glyph cell; less where the plate is turned and its cells are narrow."""
     height = float(np.hypot(*(quad[3] - quad[0])) + np.hypot(*(quad[2] - quad[1]))) / 2
     width = float(np.hypot(*(quad[1] - quad[0])) + np.hypot(*(quad[2] - quad[3]))) / 2
     cells = plate.char_boxes
