@@ -10,7 +10,8 @@ from torch import Tensor
 
 from kplate.errors import KplateError, WeightsError
 from kplate.files import printable, reason_of
-from kplate.nets.lprnet import LprNet, LprNetConfig
+from kplate.nets.lprnet import LprNetConfig
+from kplate.nets.readers import DEFAULT, ReaderNet, build_reader
 from kplate.plates.alphabet import ALPHABET
 from kplate.plates.script import KOREA, Script
 
@@ -61,12 +62,23 @@ def config_of(state: dict[str, Any]) -> LprNetConfig:
     return LprNetConfig(**values)
 
 
+def network_of(state: dict[str, Any]) -> ReaderNet:
+    """Rebuild the averaged network of a checkpoint, in evaluation mode.
+
+    Raises:
+        KeyError, TypeError, ValueError, RuntimeError: It holds none that is known.
+    """
+    network = build_reader(state.get("architecture", DEFAULT), config_of(state))
+    network.load_state_dict(state["average"])
+    return network.eval()
+
+
 def script_of(state: dict[str, Any]) -> Script:
     """Return the symbols and the grammar of a checkpoint; checkpoints that say nothing are Korean."""
     return Script(state.get("alphabet", ALPHABET), state.get("grammar", KOREA))
 
 
-def initialise(network: LprNet, script: Script, weights: dict[str, Tensor], alphabet: str) -> None:
+def initialise(network: ReaderNet, script: Script, weights: dict[str, Tensor], alphabet: str) -> None:
     """Give a network the weights of another one of the same width.
 
     Where the alphabets differ, each symbol that both know keeps its row of the classifier, and the new ones
@@ -84,9 +96,11 @@ def initialise(network: LprNet, script: Script, weights: dict[str, Tensor], alph
     weights = dict(weights)
     own = network.state_dict()
     if script.alphabet != alphabet:
+        if _PER_SYMBOL[0] not in own:
+            raise WeightsError("cannot begin with these weights: this network cannot change its alphabet")
         for name in _PER_SYMBOL:
             weights[name] = _rows_by_symbol(own[name], weights[name], script.alphabet, alphabet)
-    if _PER_CELL in weights and weights[_PER_CELL].shape[:2] == own[_PER_CELL].shape[:2]:
+    if _PER_CELL in own and _PER_CELL in weights and weights[_PER_CELL].shape[:2] == own[_PER_CELL].shape[:2]:
         cells = (own[_PER_CELL].shape[2], own[_PER_CELL].shape[3])
         weights[_PER_CELL] = F.interpolate(
             weights[_PER_CELL], size=cells, mode="bilinear", align_corners=False

@@ -17,6 +17,7 @@ from kplate import weights as shipped
 from kplate.errors import WeightsError
 from kplate.files import printable
 from kplate.nets.lprnet import LprNet, LprNetConfig
+from kplate.nets.readers import DEFAULT
 from kplate.training.reader_checkpoint import BEST, LATEST, config_of, load_checkpoint, script_of
 from kplate.training.reader_data import RenderedPlates
 from kplate.weights import Manifest
@@ -36,12 +37,14 @@ class Weights:
         values: Parameters and buffers by name.
         alphabet: Its symbols.
         taught: Whether it ever learned corners and kinds.
+        network: Its name among :data:`kplate.nets.readers.READERS`.
     """
 
     config: LprNetConfig
     values: dict[str, Tensor]
     alphabet: str
     taught: bool
+    network: str = DEFAULT
 
 
 def load_weights(source: str) -> Weights:
@@ -58,9 +61,9 @@ def load_weights(source: str) -> Weights:
     found = next((item for item in checkpoints if item.is_file()), None)
     if source != SHIPPED and found:
         state = load_checkpoint(found)
-        return Weights(
-            config_of(state), state["average"], script_of(state).alphabet, state.get("taught", True)
-        )
+        alphabet, taught = script_of(state).alphabet, state.get("taught", True)
+        name = state.get("architecture", DEFAULT)
+        return Weights(config_of(state), state["average"], alphabet, taught, name)
     if source != SHIPPED and not path.exists():
         raise WeightsError(f"cannot load {printable(source)}: no such file or folder")
     file, manifest = shipped.load(None if source == SHIPPED else path, "reader")

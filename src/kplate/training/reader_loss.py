@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kplate.nets.lprnet import STEPS, LprNetOutput
+from kplate.training.reader_columns import ANY, columns_of
 from kplate.training.reader_data import Batch
 
 
@@ -37,7 +38,7 @@ def reader_loss(output: LprNetOutput, batch: Batch, weights: LossWeights) -> tup
     """Return the sum to minimise and its parts, for the log."""
     logits = output.logits.float()
     parts = {
-        "steps": F.cross_entropy(logits.flatten(0, 1), batch.steps.flatten(), label_smoothing=0.01),
+        "steps": _steps(logits, steps_of(output, batch)),
         "ctc": _ctc(logits, batch),
         "attention": _attention(output.attention, batch),
         "corners": _corners(output.corners, batch),
@@ -45,6 +46,28 @@ def reader_loss(output: LprNetOutput, batch: Batch, weights: LossWeights) -> tup
     }
     total = torch.stack([getattr(weights, name) * value for name, value in parts.items()]).sum()
     return total, {name: value.item() for name, value in parts.items()}
+
+
+def steps_of(output: LprNetOutput, batch: Batch) -> Tensor:
+    """Return what each step should say, int64 (N, 18): -100 where it may say anything."""
+    return batch.steps if output.attention.numel() else columns_of(batch)
+
+
+def shares_right(output: LprNetOutput, batch: Batch) -> dict[str, float]:
+    """Return the shares of symbols and of whole plates that the steps say as they should, for the log."""
+    steps, blank = steps_of(output, batch), output.logits.shape[-1] - 1
+    right = output.logits.argmax(-1) == steps
+    symbols = (steps != blank) & (steps != ANY)
+    return {
+        "symbols_right": (right & symbols).sum().item() / max(1, symbols.sum().item()),
+        "plates_right": right.all(1).float().mean().item(),
+    }
+
+
+def _steps(logits: Tensor, steps: Tensor) -> Tensor:
+    if not bool((steps != ANY).any()):
+        return logits.sum() * 0
+    return F.cross_entropy(logits.flatten(0, 1), steps.flatten(), ignore_index=ANY, label_smoothing=0.01)
 
 
 def _ctc(logits: Tensor, batch: Batch) -> Tensor:
@@ -64,6 +87,8 @@ def _ctc(logits: Tensor, batch: Batch) -> Tensor:
 
 def _attention(attention: Tensor, batch: Batch) -> Tensor:
     """Negative log of each symbol's attention that lies on its cell, where cells are known."""
+    if not attention.numel():
+        return attention.sum()
     _, _, rows, columns = attention.shape
     longest = max(1, int(batch.length.max()))
     boxes, slots = batch.boxes[:, :longest], batch.slots[:, :longest]
@@ -88,6 +113,6 @@ def _corners(corners: Tensor, batch: Batch) -> Tensor:
 
 
 def _kind(kinds: Tensor, batch: Batch) -> Tensor:
-    if not bool((batch.kind >= 0).any()):
+    if not kinds.numel() or not bool((batch.kind >= 0).any()):
         return kinds.float().sum() * 0  # the mean over no rows is no number
     return F.cross_entropy(kinds.float(), batch.kind)

@@ -8,7 +8,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from kplate.nets.lprnet import LprNet
+from kplate.nets.readers import ReaderNet
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Ranks:
         """Whether this process validates and writes the files."""
         return self.rank == 0
 
-    def wrap(self, network: LprNet) -> nn.Module:
+    def wrap(self, network: ReaderNet) -> nn.Module:
         """Let the processes average their gradients of a network."""
         if self.world == 1:
             return network

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kplate.nets.lprnet import LprNetConfig
+from kplate.nets.readers import DEFAULT, READERS
 
 #: Highest learning rates of a network that begins at random, and of one that can read already.
 _RATE: Final = 2.5e-3
@@ -26,6 +27,7 @@ class ReaderTraining:
         workers: Processes that draw plates.
         threads: Cores that the network uses.
         backgrounds: Folder of openly licensed photographs to cut surroundings from.
+        network: Name of the network; ``None`` for that of the weights to begin with, or else kplate's own.
         width: Channels of the last stage; ``None`` for that of the weights to begin with, or else the
             network's own.
         input_size: Width and height of the crop, in px; ``None`` likewise.
@@ -48,6 +50,7 @@ class ReaderTraining:
     workers: int = 1
     threads: int = 1
     backgrounds: Path | None = None
+    network: str | None = None
     width: int | None = None
     input_size: tuple[int, int] | None = None
     plate_size: tuple[int, int] | None = None
@@ -132,6 +135,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rate", type=float, help=f"highest learning rate (default {_RATE:g}, with --init {_TUNING_RATE:g})"
     )
     _add_numbers(parser, _NUMBERS)
+    parser.add_argument(
+        "--network", choices=READERS,
+        help=f"the network (default: of the weights to begin with, or else {DEFAULT})",
+    )  # fmt: skip
     for name, what in (("input", "crop"), ("plate", "straightened plate")):
         parser.add_argument(
             f"--{name}-size", type=size_of, metavar="WxH",

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from kplate.errors import KplateError
-from kplate.nets.lprnet import LprNet, LprNetConfig
+from kplate.nets.readers import DEFAULT, PUBLISHED, ReaderNet, build_reader, default_config
 from kplate.plates.script import KOREA, KOREAN, Script
 from kplate.training.curves import Curves, TensorBoard
 from kplate.training.plates_data_crops import Crops
@@ -24,12 +24,14 @@ from kplate.training.reader_checkpoint import (
     config_of,
     initialise,
     load_checkpoint,
+    network_of,
     script_of,
     write_checkpoint,
 )
+from kplate.training.reader_columns import column_weights
 from kplate.training.reader_data import KINDS, Batch, RenderedPlates, load_backgrounds, loader, replay
 from kplate.training.reader_init import Weights
-from kplate.training.reader_loss import LossWeights, reader_loss
+from kplate.training.reader_loss import LossWeights, reader_loss, shares_right
 from kplate.training.reader_mixed import MixedPlates, steps_per_epoch
 from kplate.training.reader_parallel import ALONE, Ranks
 from kplate.training.reader_progress import Progress
@@ -40,8 +42,6 @@ from kplate.training.reader_validation import Validation, calibrate, validate
 _LOGGED: Final = 20
 #: Steps between validations at least, so that few plates are not validated more than they are trained on.
 _FEWEST_STEPS: Final = 100
-#: The whole crop: where a plate is taken to be as long as nothing says where it is.
-_WHOLE: Final = (0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0)
 #: Guessed cells weigh more than true ones, since nothing else shows the way, but not to the end of a run.
 _GUESSED_WEIGHT: Final = 0.6
 _GUESSED: Final = 0.7
@@ -158,19 +158,24 @@ class ReaderTrainer:
         self.validations = Curves(settings.out / "validation", keep=self.step)
         self._board = TensorBoard(settings.out / "tensorboard") if ranks.first else None
 
-    def _build(self, begin: Weights | None, state: dict[str, Any]) -> LprNet:
+    def _build(self, begin: Weights | None, state: dict[str, Any]) -> ReaderNet:
+        name = self.settings.network or (begin.network if begin else DEFAULT)
         if state:
-            config, begin = config_of(state), None
+            name, config, begin = state.get("architecture", DEFAULT), config_of(state), None
         else:
-            config = self.settings.config(begin.config if begin else LprNetConfig(kinds=len(KINDS)))
+            config = self.settings.config(begin.config if begin else default_config(name, len(KINDS)))
             config = replace(config, symbols=self.script.blank)
-        network = LprNet(config)
+        if self.settings.network not in (None, name) or (begin and begin.network != name):
+            raise KplateError("the run, or the weights to begin with, are of another network")
+        try:
+            network = build_reader(name, config)
+        except ValueError as error:
+            raise KplateError(str(error)) from None
+        self._name = name
         if begin:
             initialise(network, self.script, begin.values, begin.alphabet)
         if not self._taught:
-            with torch.no_grad():
-                network.localisation.corners.bias.copy_(torch.tensor(_WHOLE))
-            network.localisation.requires_grad_(False)
+            network.localisation.keep_whole_crop()
         network.to(self._ranks.device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network
@@ -199,13 +204,14 @@ class ReaderTrainer:
     def _knows_kinds(self) -> bool:
         """Whether what comes out may name kinds: those of Korea mean nothing elsewhere."""
         korean = self.script.grammar == KOREA or self.settings.synthetic > 0
-        return self._taught and korean
+        return self._taught and korean and self.network.config.kinds > 0
 
     def _state(self) -> dict[str, Any]:
         return {
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "architecture": self._name,
             "config": asdict(self.network.config),
             "seconds": self.seconds,
             "step": self.step,
@@ -257,8 +263,7 @@ class ReaderTrainer:
         if not path.exists():
             return
         state = load_checkpoint(path)
-        network = LprNet(config_of(state)).eval()
-        network.load_state_dict(state["average"])
+        network = network_of(state)
         state["calibration"] = calibrate(network, plates, self.script, network.config.input_size)
         write_checkpoint(path, state)
 
@@ -375,16 +380,12 @@ class ReaderTrainer:
         self._demand_finite("gradient", norm)
         self.optimizer.step()
         self.average.update(self.network, self.step)
-        right = output.logits.argmax(-1) == batch.steps
-        symbols = batch.steps != self.script.blank
-        return values | {
-            "rate": rate,
-            "symbols_right": (right & symbols).sum().item() / max(1, symbols.sum().item()),
-            "plates_right": right.all(1).float().mean().item(),
-        }
+        return values | {"rate": rate} | shares_right(output, batch)
 
     def _weights(self, progress: float) -> LossWeights:
         """Guessed cells only show the way at first; true ones teach to the end."""
+        if self._name == PUBLISHED:
+            return column_weights(progress)
         if not self._guesses:
             return LossWeights()
         return LossWeights(attention=_GUESSED_WEIGHT * max(0.0, 1 - progress / _GUESSED))
