@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from kplate.detector import Detection, Detector
-    from kplate.errors import DataError, GrammarError, ImageError, KplateError, OutputError, WeightsError
+    from kplate.errors import (
+        DataError,
+        EngineError,
+        GrammarError,
+        ImageError,
+        KplateError,
+        OutputError,
+        WeightsError,
+    )
     from kplate.images import Image, find_images, read_image, write_image
     from kplate.reader import Reader, Reading
     from kplate.recognizer import Recognizer
@@ -28,6 +36,7 @@ __all__ = [
     "DataError",
     "Detection",
     "Detector",
+    "EngineError",
     "GrammarError",
     "Image",
     "ImageError",
@@ -56,6 +65,7 @@ _HOMES: Final = {
     "kplate.detector": ("Detection", "Detector"),
     "kplate.errors": (
         "DataError",
+        "EngineError",
         "GrammarError",
         "ImageError",
         "KplateError",

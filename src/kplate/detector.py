@@ -7,6 +7,7 @@ the same boxes. What the numbers mean (anchors, strides, classes) stands in the 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 import cv2
@@ -14,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kplate.darknet.model import load_model
-from kplate.engines import open_engine, open_model
+from kplate.engines import Network, open_model, open_network
+from kplate.engines.sizes import fitting
 from kplate.errors import WeightsError
 from kplate.files import StrPath, printable
 from kplate.images import Image, as_image
 from kplate.results import Box
-from kplate.weights import Manifest, load
+from kplate.weights import Manifest
 
 Array = NDArray[np.float32]
 
@@ -231,8 +233,11 @@ class Detector:
         size: Px that the longer side of a picture is scaled to, or width and height that it is fitted into,
             multiples of the largest stride (32); larger finds smaller plates and takes longer. None = the
             manifest's.
+        engine: What runs the network, such as ``litert`` or ``onnx:cuda``; None = the fastest installed.
+        precision: ``float32``, ``float16`` or ``int8``; None = the most precise there is.
 
     Raises:
+        EngineError: There is no such engine, it is not installed, or there is no network for it.
         WeightsError: The network cannot be used; the message says why.
         ValueError: ``min_score`` or ``size`` is out of range.
     """
@@ -244,10 +249,11 @@ class Detector:
         threads: int | None = None,
         min_score: float | None = None,
         size: Size | None = None,
+        engine: str | None = None,
+        precision: str | None = None,
     ) -> None:
-        path, manifest = load(weights, "detector")
-        self._set_up(printable(path), manifest, min_score, size)
-        self._engine = open_engine(path, threads=threads)
+        network = open_network(weights, "detector", threads=threads, engine=engine, precision=precision)
+        self._set_up(network, min_score, size)
 
     @classmethod
     def from_darknet(
@@ -259,6 +265,7 @@ class Detector:
         threads: int | None = None,
         min_score: float | None = None,
         size: Size | None = None,
+        engine: str | None = None,
     ) -> Self:
         """Opens a network of Darknet's, without PyTorch; needs ``pip install 'kplate[darknet]'``.
 
@@ -270,20 +277,25 @@ class Detector:
             threads: As above.
             min_score: As above; None = Darknet's 0.25.
             size: As above; None = the longer of the ``.cfg``'s ``width=`` and ``height=``.
+            engine: ``onnx``, also with a provider; no other runs these networks.
 
         Raises:
             CfgError: The ``.cfg`` or the names cannot be used; the message names the line.
+            EngineError: Another engine is asked for, or it is not installed.
             WeightsError: The weights do not fit, or the extra is not installed.
             ValueError: ``min_score`` or ``size`` is out of range.
         """
         model, manifest = load_model(cfg, weights, names)
         detector = cls.__new__(cls)
-        detector._set_up(printable(weights), manifest, min_score, size)
-        detector._engine = open_model(model, weights, threads=threads)
+        opened = open_model(model, weights, threads=threads, engine=engine)
+        detector._set_up(Network(Path(weights), manifest, opened), min_score, size)
         return detector
 
-    def _set_up(self, name: str, manifest: Manifest, min_score: float | None, size: Size | None) -> None:
-        self._name = name
+    def _set_up(self, network: Network, min_score: float | None, size: Size | None) -> None:
+        self.network = network
+        self._engine = network.engine
+        self._name = printable(network.path)
+        manifest = network.manifest
         self.labels = manifest.classes
         self.heads = _heads(manifest, self._name)
         # A layer between the heads may be coarser than all of them.
@@ -294,6 +306,7 @@ class Detector:
         for side in (self.size,) if isinstance(self.size, int) else self.size:
             if side < self._multiple or side % self._multiple:
                 raise ValueError(f"size must be a multiple of {self._multiple}, not {side}")
+        fitting(network.engine.sizes, self.size, (1, 1), self._name)  # says now what would fail later
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score must be between 0 and 1, not {min_score}")
         self._least = _thresholds(manifest, min_score, self._name)
@@ -311,7 +324,9 @@ class Detector:
             ImageError: The picture cannot be read.
             WeightsError: The network and its manifest disagree.
         """
-        boxed = letterbox(as_image(image), self.size, self._multiple)
+        pixels = as_image(image)
+        size = fitting(self._engine.sizes, self.size, (pixels.shape[1], pixels.shape[0]), self._name)
+        boxed = letterbox(pixels, size, self._multiple)
         return self._detections(self._engine.run(boxed.batch), boxed)
 
     def threshold(self, label: str) -> float:

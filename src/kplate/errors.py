@@ -25,6 +25,10 @@ class WeightsError(KplateError):
     """A network or its manifest is missing, damaged or does not fit."""
 
 
+class EngineError(KplateError):
+    """What should run a network is unknown, not installed, or does not take the network."""
+
+
 class OutputError(KplateError):
     """A result cannot be written."""
 

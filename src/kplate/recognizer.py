@@ -67,6 +67,8 @@ class Recognizer:
         detector_weights: StrPath | None = None,
         reader_weights: StrPath | None = None,
         size: Size | None = None,
+        engine: str | None = None,
+        precision: str | None = None,
     ) -> None:
         """Load the networks.
 
@@ -82,15 +84,27 @@ class Recognizer:
             reader_weights: Other weights for the reader alone.
             size: Px that the detector scales the longer side of a picture to, or width and height that it
                 fits it into; None for the network's own.
+            engine: What runs both networks: ``onnx``, ``litert``, ``openvino`` or ``saved_model``, also with
+                what it computes on (``onnx:cuda``); None for the fastest that is installed.
+            precision: ``float32``, ``float16`` or ``int8``; None for the most precise there is.
 
         Raises:
+            EngineError: There is no such engine, it is not installed, or there are no networks for it.
             WeightsError: Weights are missing, damaged or do not fit.
             ValueError: ``threads``, ``min_score`` or ``size`` is out of range.
         """
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score must be from 0 to 1, not {min_score}")
-        self.detector = detector or Detector(detector_weights or weights, threads=threads, size=size)
-        self.reader = reader or Reader(reader_weights or weights, threads=threads, min_score=min_score)
+        self.detector = detector or Detector(
+            detector_weights or weights, threads=threads, size=size, engine=engine, precision=precision
+        )
+        self.reader = reader or Reader(
+            reader_weights or weights,
+            threads=threads,
+            min_score=min_score,
+            engine=engine,
+            precision=precision,
+        )
 
     def __call__(self, image: Image | StrPath, *, cropped: bool = False) -> Recognition:
         """Recognise what is in a picture.

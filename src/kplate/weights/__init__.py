@@ -19,6 +19,10 @@ from kplate.files import StrPath, printable, reason_of, write_atomic
 
 #: The tasks there are networks for. ``<task>.json`` is the manifest's name in a folder of weights.
 TASKS: Final = ("detector", "reader")
+#: What a network's numbers may be, the most precise first.
+PRECISIONS: Final = ("float32", "float16", "int8")
+#: The kinds of files a network may be in.
+FORMATS: Final = ("onnx", "tflite", "openvino", "saved_model")
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -41,6 +45,8 @@ class Manifest:
         extra: What only this network's decoder needs: anchors, strides, ...
         training: How it was trained, and on what.
         accuracy: What was measured, by data set.
+        precision: What the network's numbers are: ``float32``, ``float16`` or ``int8``.
+        format: What kind of file it is: ``onnx``, ``tflite``, ``openvino`` or ``saved_model``.
     """
 
     name: str
@@ -56,6 +62,8 @@ class Manifest:
     extra: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     accuracy: dict[str, Any] = field(default_factory=dict)
+    precision: str = "float32"
+    format: str = "onnx"
 
 
 def load(weights: StrPath | None, task: str) -> tuple[Path, Manifest]:
@@ -77,8 +85,7 @@ def load(weights: StrPath | None, task: str) -> tuple[Path, Manifest]:
         raise ValueError(f"task must be one of {', '.join(TASKS)}, not {task!r}")
     source = _manifest_path(weights, task)
     manifest = _read(source)
-    if manifest.task != task:
-        raise WeightsError(f"cannot use {printable(source)}: it is for a {manifest.task}, not for a {task}")
+    _refuse_other_task(source, manifest, task)
     network = source.with_name(manifest.file)
     found = fingerprint(network)
     if found != manifest.sha256:
@@ -87,6 +94,33 @@ def load(weights: StrPath | None, task: str) -> tuple[Path, Manifest]:
             f"but {source.name} says {manifest.sha256[:12]}...; the file is damaged or was replaced"
         )
     return network, manifest
+
+
+def find(weights: StrPath | None, task: str) -> list[tuple[Path, Manifest]]:
+    """List the networks of a task: in a folder there may be several, of other formats and precisions.
+
+    Args:
+        weights: As for :func:`load`.
+        task: ``detector`` or ``reader``.
+
+    Returns:
+        The path of each manifest, which :func:`load` takes, and the manifest. The networks' files are not
+        looked at yet.
+
+    Raises:
+        WeightsError: There is none, or one is damaged or of another task.
+    """
+    main = _manifest_path(weights, task)
+    sources = [main]
+    if weights is None or Path(weights).is_dir():
+        others = sorted(path for path in main.parent.glob(f"{task}.*json") if path != main)
+        sources = [path for path in (main, *others) if path == main or path.is_file()]
+        if others and not main.is_file():
+            sources = others
+    found = [(path, _read(path)) for path in sources]
+    for path, manifest in found:
+        _refuse_other_task(path, manifest, task)
+    return found
 
 
 def fingerprint(path: StrPath) -> str:
@@ -133,6 +167,11 @@ def _manifest_path(weights: StrPath | None, task: str) -> Path:
     if not path.exists():
         raise WeightsError(f"cannot load {printable(path)}: no such file or folder")
     return path if path.suffix.lower() == ".json" else path.with_suffix(".json")
+
+
+def _refuse_other_task(source: Path, manifest: Manifest, task: str) -> None:
+    if manifest.task != task:
+        raise WeightsError(f"cannot use {printable(source)}: it is for a {manifest.task}, not for a {task}")
 
 
 def _refuse_special(path: Path) -> None:
@@ -218,4 +257,6 @@ _CHECKS: Final[dict[str, tuple[Any, str]]] = {
     "extra": (_is_object, "an object"),
     "training": (_is_object, "an object"),
     "accuracy": (_is_object, "an object"),
+    "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
+    "format": (FORMATS.__contains__, f"one of {', '.join(FORMATS)}"),
 }
