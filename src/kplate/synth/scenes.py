@@ -1,6 +1,6 @@
 """Whole pictures drawn from nothing: car parks with cars, plates and permits, and all their labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -112,10 +112,31 @@ def draw_scene(
         rng: Source of randomness.
         wear: How worn and dirty plates are; 0 = new.
     """
-    image = draw_place(camera, place, rng)
+    return draw_guests(draw_place(camera, place, rng), camera, guests, rng, wear=wear)
+
+
+def draw_guests(
+    image: Image,
+    camera: Camera,
+    guests: Sequence[Guest],
+    rng: np.random.Generator,
+    *,
+    wear: float = 1.0,
+    draw: Callable[[Image, Camera, Car], Box] = draw_car,
+) -> Scene:
+    """Draws cars into a picture of any place, far ones first.
+
+    Args:
+        image: The place; it is drawn over.
+        camera: Where the picture is taken from.
+        guests: The cars.
+        rng: Source of randomness.
+        wear: How worn and dirty plates are; 0 = new.
+        draw: Paints a car without its plate, in place, and gives its box.
+    """
     found = []
     for guest in sorted(guests, key=lambda guest: -guest.car.z):
-        box = draw_car(image, camera, guest.car)
+        box = draw(image, camera, guest.car)
         plate = _draw_plate(image, camera, guest, rng, wear)
         found.append(_Drawn(box, plate, _draw_stickers(image, camera, guest, rng)))
     return _labelled(image, found)
