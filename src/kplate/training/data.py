@@ -49,7 +49,7 @@ class Record:
     path: Path
     objects: Array
     ignored: Array
-    negatives: tuple[float, float, float]
+    negatives: tuple[float, ...]
     width: int
     height: int
     condition: str | None = None
