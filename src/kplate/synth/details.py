@@ -26,6 +26,8 @@ _BAND_LIGHT: Final = np.array((210, 110, 45), np.float32)
 _BAND_WIDTH: Final = 57.6
 _RED: Final = (40, 30, 200)
 _SHIFT: Final = 4  # sub-pixel bits of OpenCV's drawing functions
+#: Kinds whose bolts were often painted with the plate.
+_PAINTED_OVER: Final = frozenset({Kind.GREEN, Kind.GREEN_REGION})
 
 
 def _pt(x: float, y: float, scale: float) -> tuple[int, int]:
@@ -235,6 +237,7 @@ def draw_hardware(image: Image, layout: Layout, scale: float, rng: np.random.Gen
     grey = float(rng.uniform(60, 235))
     tint = rng.normal(0, 12, 3)
     rust = look > 0.9
+    painted = rng.random() < (0.4 if layout.kind in _PAINTED_OVER else 0.08)
     size = rng.uniform(0.8, 2.5 if layout.width > 450 else 1.9)
     for index, hole in enumerate(layout.holes):
         x, y = hole.x + rng.normal(0, 1.2), hole.y + rng.normal(0, 1.2)
@@ -245,6 +248,9 @@ def draw_hardware(image: Image, layout: Layout, scale: float, rng: np.random.Gen
             _disc(image, x, y, hole.diameter / 2, (20, 20, 20), scale)
             continue
         colour = np.clip(grey + tint + (np.array((-60, -20, 25)) if rust else 0), 0, 255)
+        if painted:  # with the plate, in the colour of its ground
+            row, column = min(int(y * scale), len(image) - 1), min(int(x * scale), image.shape[1] - 1)
+            colour = np.clip(image[row, column] * rng.uniform(0.7, 1.1), 0, 255)
         shadow = np.clip(colour * 0.35, 0, 255)
         _disc(image, x + rng.uniform(-1.5, 1.5), y + rng.uniform(0.5, 2), radius * 1.08, _bgr(shadow), scale)
         _disc(image, x, y, radius, _bgr(colour), scale)

@@ -46,6 +46,8 @@ _LOOSE: Final = {
     Kind.COMMERCIAL_LARGE: 1.5,
 }
 _HANGUL: Final = tuple(symbol for symbol in ALPHABET if not symbol.isdigit())
+#: How far parts of glyphs move in plates of another maker's tools, as a share of the glyph.
+_OTHER_HAND: Final = 0.016
 #: Kinds whose letter stands at the left of the serial and had no fixed size.
 _FREE_LETTER: Final = frozenset({Kind.GREEN_REGION, Kind.CONSTRUCTION_OLD})
 #: Radius of a plate's corners and of its border line, in mm (annexes 1 to 6).
@@ -192,11 +194,14 @@ def _ink(rng: np.random.Generator, layout: Layout, placed: list[_Placed], scale:
     shift = rng.normal(0, 0.6, 2) * loose
     growth = 1 + rng.normal(0, 0.014, 2) * wear
     faces = _substitute_face(rng, layout, wear)
+    warp = _OTHER_HAND * loose if wear > 0 and rng.random() < 0.2 * loose else 0.0
     for item in placed:
         x, y, w, h = _wander(rng, layout.kind, item.cell, wear)
         jitter = rng.normal(0, 0.4, 2) * loose
         gw, gh = np.array((w, h)) * growth * (1 + rng.normal(0, 0.016, 2) * loose)
         mask = glyph_mask(item.symbol, faces.get(item.cell.face, item.cell.face), gw * scale, gh * scale)
+        if warp:
+            mask = _reshape(rng, mask, warp)
         left = round((x + (w - gw) / 2 + shift[0] + jitter[0]) * scale)
         top = round((y + (h - gh) / 2 + shift[1] + jitter[1]) * scale)
         _stamp(alpha, mask, left, top)
@@ -237,6 +242,29 @@ def _syllable(rng: np.random.Generator, face: Face, width: float, height: float)
         cut = round(mixed.shape[0] * rng.uniform(0.4, 0.6))
         mixed[:cut] = one[:cut]
     return mixed
+
+
+def _reshape(rng: np.random.Generator, mask: Mask, amount: float) -> Mask:
+    """Give a glyph the proportions of another hand: parts higher, lower, wider, narrower, a little slanted.
+
+    Args:
+        rng: Source of everything random.
+        mask: uint8 H x W.
+        amount: How far its parts move, as a share of its size.
+    """
+    height, width = mask.shape
+    knots = np.linspace(0, 1, 5)
+    moved = []
+    for side in (width, height):
+        offsets = np.concatenate(([0.0], rng.normal(0, amount, 3).clip(-0.1, 0.1), [0.0]))
+        places = np.interp(np.arange(side) / max(side - 1, 1), knots, knots + offsets)
+        moved.append((places * (side - 1)).astype(np.float32))
+    slant = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None] * np.float32(
+        rng.normal(0, amount) * width
+    )
+    xs = np.broadcast_to(moved[0][None], mask.shape) + slant
+    ys = np.ascontiguousarray(np.broadcast_to(moved[1][:, None], mask.shape))
+    return cv2.remap(mask, xs, ys, cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
 
 def _wander(
