@@ -23,6 +23,8 @@ TASKS: Final = ("detector", "reader")
 PRECISIONS: Final = ("float32", "float16", "int8")
 #: The kinds of files a network may be in.
 FORMATS: Final = ("onnx", "tflite", "openvino", "saved_model")
+#: Axes of pictures: number, channels, height, width.
+LAYOUTS: Final = ("NCHW", "NHWC")
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -47,6 +49,7 @@ class Manifest:
         accuracy: What was measured, by data set.
         precision: What the network's numbers are: ``float32``, ``float16`` or ``int8``.
         format: What kind of file it is: ``onnx``, ``tflite``, ``openvino`` or ``saved_model``.
+        layout: Axes of the file's pictures and maps: ``NCHW``, or ``NHWC`` where channels come last.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Manifest:
     accuracy: dict[str, Any] = field(default_factory=dict)
     precision: str = "float32"
     format: str = "onnx"
+    layout: str = "NCHW"
 
 
 def load(weights: StrPath | None, task: str) -> tuple[Path, Manifest]:
@@ -113,28 +117,55 @@ def find(weights: StrPath | None, task: str) -> list[tuple[Path, Manifest]]:
     main = _manifest_path(weights, task)
     sources = [main]
     if weights is None or Path(weights).is_dir():
-        others = sorted(path for path in main.parent.glob(f"{task}.*json") if path != main)
-        sources = [path for path in (main, *others) if path == main or path.is_file()]
-        if others and not main.is_file():
-            sources = others
+        sources = _manifests(main.parent, task) or sources
     found = [(path, _read(path)) for path in sources]
     for path, manifest in found:
         _refuse_other_task(path, manifest, task)
     return found
 
 
+def holds(folder: Path, task: str) -> bool:
+    """Tell whether a folder has a network of a task, in whichever format."""
+    return bool(_manifests(folder, task))
+
+
+def _manifests(folder: Path, task: str) -> list[Path]:
+    """List a folder's manifests of a task: ``detector.json``, ``detector.int8.json``, ..."""
+    return sorted(path for path in folder.glob(f"{task}.*json") if path.is_file())
+
+
 def fingerprint(path: StrPath) -> str:
-    """Return the SHA-256 checksum of a file as 64 hexadecimal digits.
+    """Return the SHA-256 checksum of a network as 64 hexadecimal digits.
+
+    Networks of several files have one checksum of them all: a folder that of its files' relative paths and
+    contents in the order of the paths, an ``.xml`` file that of itself and the ``.bin`` file beside it.
 
     Raises:
-        WeightsError: The file cannot be read.
+        WeightsError: A file cannot be read.
     """
-    _refuse_special(Path(path))
+    main = Path(path)
+    _refuse_special(main)
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        if main.is_dir():
+            return _fingerprint_of_folder(main)
+        parts = [main, main.with_suffix(".bin")] if main.suffix.lower() == ".xml" else [main]
+        digest = hashlib.sha256()
+        for part in parts:
+            with part.open("rb") as file:
+                hashlib.file_digest(file, lambda: digest)
+        return digest.hexdigest()
     except OSError as error:
-        raise WeightsError(f"cannot load {printable(path)}: {reason_of(error)}") from error
+        raise WeightsError(f"cannot load {printable(error.filename or path)}: {reason_of(error)}") from error
+
+
+def _fingerprint_of_folder(folder: Path) -> str:
+    digest = hashlib.sha256()
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    for name in sorted(files):
+        digest.update(f"{name}\0{files[name].stat().st_size}\0".encode())
+        with files[name].open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()
 
 
 def write_manifest(path: StrPath, manifest: Manifest) -> None:
@@ -259,4 +290,5 @@ _CHECKS: Final[dict[str, tuple[Any, str]]] = {
     "accuracy": (_is_object, "an object"),
     "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
     "format": (FORMATS.__contains__, f"one of {', '.join(FORMATS)}"),
+    "layout": (LAYOUTS.__contains__, f"one of {', '.join(LAYOUTS)}"),
 }
