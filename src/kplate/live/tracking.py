@@ -1,8 +1,8 @@
 """Following cars through frames, by where their boxes and plates are and by what the plates say.
 
-Generic trackers know boxes alone. Here a car is mostly known by its plate, so boxes propose and texts decide: the
-boxes are predicted with a constant velocity and compared by overlap, as in SORT (Bewley et al., 2016); a plate that
-reads clearly otherwise is another car, and one that reads the same is the same car even after a gap.
+Generic trackers know boxes alone. Here a car is mostly known by its plate, so boxes propose and texts decide:
+the boxes are predicted with a constant velocity and compared by overlap, as in SORT (Bewley et al., 2016); a
+plate that reads clearly otherwise is another car, and one that reads the same is the same car even after a gap.
 """
 
 import math
@@ -19,8 +19,8 @@ from kplate.results import Box, Plate, Recognition
 #: that something may hide.
 _COAST: Final = 1.5
 _COAST_PARKED: Final = 45.0
-#: A car that moves less than this share of its width in a second stands still, once it was seen for so long.
-_STILL: Final = 0.12
+#: A car stands still when its box has overlapped itself by so much for so many seconds.
+_STILL: Final = 0.7
 _STILL_AFTER: Final = 2.0
 #: Least likeness at which a box continues a track.
 _LEAST: Final = 0.15
@@ -95,6 +95,7 @@ class Track:
         sighting: What its plate says, once settled.
         silent: Its plate was told already for another track that is still in view: nothing more is told.
         observed: What was found of it in the newest frame, or None.
+        rest: Where it came to rest, if it did, and when.
     """
 
     id: int
@@ -108,6 +109,7 @@ class Track:
     sighting: Sighting | None = None
     silent: bool = False
     observed: Observation | None = None
+    rest: tuple[Box, float] | None = None
 
     @property
     def box(self) -> Box:
@@ -124,11 +126,7 @@ class Track:
     @property
     def parked(self) -> bool:
         """Whether it stands still."""
-        motion = self.vehicle or self.plate
-        if motion is None or self.last - self.first < _STILL_AFTER:
-            return False
-        width = max(motion.box[2] - motion.box[0], 1.0)
-        return math.hypot(*motion.velocity) / 2 < _STILL * width
+        return self.rest is not None and self.last - self.rest[1] >= _STILL_AFTER
 
     def see(self, observation: Observation, time: float) -> None:
         """Take over where it is now."""
@@ -140,6 +138,9 @@ class Track:
             self.vehicle = _moved(self.vehicle, observation.box, time)
         if observation.plate is not None:
             self.plate = _moved(self.plate, observation.plate.box, time)
+        box = observation.box or self.box
+        if self.rest is None or _iou(self.rest[0], box) < _STILL:
+            self.rest = (box, time)
 
     def expected(self, time: float) -> bool:
         """Whether it may still be where it was last seen."""

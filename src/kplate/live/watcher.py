@@ -10,7 +10,7 @@ from kplate.live.tracking import Observation, Track, assign, observe
 from kplate.plates.grammar import display, use_of
 from kplate.results import Recognition
 
-#: Seconds after which a car that was not seen any more has left; one that comes back sooner has never been away.
+#: Seconds after which a car that was not seen any more has left; one that comes back sooner was never away.
 STAY_GAP: Final = 20.0
 #: A car is told of at the latest so many seconds after its first trusted readings.
 _PATIENCE: Final = 2.0

@@ -24,22 +24,32 @@ from kplate.synth.car_shapes import FRONTS, PAINTS, REARS
 from kplate.synth.cars import Car, draw_car
 from kplate.synth.painter import Camera, blend
 from kplate.synth.plates import PlateImage, sample_plate
-from kplate.synth.texts import sample_kind
 
-#: Kinds that cars carry; the others belong on motorcycles and machines.
-_OTHER_KINDS: Final = frozenset({Kind.MOTORCYCLE_OLD, Kind.CONSTRUCTION_OLD, Kind.CONSTRUCTION})
+#: Share of plate kinds, roughly as Korean roads show them; training pictures hold more rare ones.
+_KINDS: Final = {
+    Kind.WHITE_LONG: 0.27,
+    Kind.WHITE_SHORT: 0.04,
+    Kind.WHITE_8_PAINTED: 0.2,
+    Kind.WHITE_8_FILM: 0.25,
+    Kind.ELECTRIC: 0.08,
+    Kind.CORPORATE: 0.02,
+    Kind.COMMERCIAL_LONG: 0.07,
+    Kind.COMMERCIAL_SHORT: 0.03,
+    Kind.GREEN: 0.03,
+    Kind.GREEN_REGION: 0.01,
+}
 #: Lanes: middle of the lane in metres, and whether cars drive away in it.
 _LANES: Final = ((-1.9, False), (1.7, True))
 _NEAREST: Final = 3.2  # m from the camera where a car appears or disappears
 _FARTHEST: Final = 30.0
-_SPEED: Final = (6.5, 9.5)  # m/s
+_SPEED: Final = (5.5, 8.0)  # m/s
 #: Share of the clip that plays by day.
 _DAY: Final = 0.65
 _NIGHT_LIGHT: Final = 0.3
 #: Seconds that a picture is exposed, by day and by night.
-_EXPOSURE: Final = (1 / 250, 1 / 60)
-#: Moments within the exposure that are drawn and averaged: one for every px that the plate moves.
-_MOMENTS: Final = (2, 12)
+_EXPOSURE: Final = (1 / 250, 1 / 120)
+#: Moments within the exposure that are drawn and averaged: about one for every px that the plate moves.
+_MOMENTS: Final = (2, 8)
 #: A plate is labelled where this share of it is in the picture and not behind another car.
 _SHOWN: Final = 0.95
 
@@ -168,9 +178,7 @@ class Clip:
         rng = self._rng
         shapes = list((REARS if away else FRONTS).values())
         paint = np.array(PAINTS[int(rng.integers(len(PAINTS)))][0], np.float64)
-        kind = sample_kind(rng)
-        while kind in _OTHER_KINDS:
-            kind = sample_kind(rng)
+        kind = list(_KINDS)[int(rng.choice(len(_KINDS), p=list(_KINDS.values())))]
         layout = LAYOUTS[kind]
         car = Car(
             shapes[int(rng.integers(len(shapes)))],
