@@ -1,6 +1,7 @@
 """Labelled boxes in every format that kplate can learn from, and what is said about wrong ones."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ FORMATS = (as_darknet, as_darknet_folder, as_darknet_tree, as_voc, as_coco, as_l
 
 
 @pytest.mark.parametrize("written", FORMATS)
-def test_every_format_says_the_same(pictures: Path, written) -> None:
+def test_every_format_says_the_same(pictures: Path, written: Callable[[Path], Path]) -> None:
     data = load_boxes(written(pictures))
     assert data.problems == []
     assert data.classes == CLASSES
