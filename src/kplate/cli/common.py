@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from kplate.cli.engine_arguments import add_engine_arguments, announce, engine_of
 from kplate.errors import KplateError, OutputError
 from kplate.files import printable, reason_of, write_atomic
+from kplate.weights import TASKS, holds
 
 if TYPE_CHECKING:
     from kplate import Detector, Recognizer
@@ -228,6 +230,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector", metavar="CFG", help="find with a Darknet network: its .cfg (and --weights, --names)"
     )
     parser.add_argument("--names", metavar="FILE", help="names of that network's classes, one a line")
+    add_engine_arguments(parser)
 
 
 def open_recognizer(args: argparse.Namespace) -> "Recognizer":
@@ -240,12 +243,15 @@ def open_recognizer(args: argparse.Namespace) -> "Recognizer":
         return recognizer_with(args.weights, getattr(args, "reader", None), args)
     from kplate import Recognizer
 
-    return Recognizer(
+    recognizer = Recognizer(
         detector=open_detector(args),
         reader_weights=args.reader,
         threads=args.threads,
         min_score=getattr(args, "min_score", None),
+        **engine_of(args),
     )
+    announce(args, recognizer.reader.network)
+    return recognizer
 
 
 def open_detector(args: argparse.Namespace, *, min_score: float | None = None) -> "Detector":
@@ -265,7 +271,15 @@ def open_detector(args: argparse.Namespace, *, min_score: float | None = None) -
             if args.names is not None:
                 raise KplateError("--names needs --detector: it names the classes of a Darknet network")
             weights = _held(args.weights, "detector")
-            return Detector(weights, threads=args.threads, min_score=min_score, size=_size_of(args))
+            detector = Detector(
+                weights,
+                threads=args.threads,
+                min_score=min_score,
+                size=_size_of(args),
+                **engine_of(args),
+            )
+            announce(args, detector.network)
+            return detector
         if args.weights is None or args.names is None:
             raise KplateError(
                 "--detector needs --weights and --names: the network's .weights and .names files"
@@ -277,6 +291,7 @@ def open_detector(args: argparse.Namespace, *, min_score: float | None = None) -
             threads=args.threads,
             min_score=min_score,
             size=_size_of(args),
+            engine=engine_of(args)["engine"],
         )
 
 
@@ -286,22 +301,26 @@ def recognizer_with(weights: str | None, reader: str | None, args: argparse.Name
     Args:
         weights: Folder, manifest or network; None for the shipped ones.
         reader: The same for the reader alone.
-        args: Its ``threads``, ``min_score`` and ``input_size`` count.
+        args: Its ``threads``, ``min_score``, ``input_size`` and engine count.
 
     Raises:
+        EngineError: What should run them is not installed, or there is no network for it.
         WeightsError: A network is missing, damaged or does not fit.
     """
     # Here, not above: `kplate --help` and the commands that read nothing need not load OpenCV and a runtime.
     from kplate import Recognizer
 
     with _sizes_named():
-        return Recognizer(
+        recognizer = Recognizer(
             detector_weights=_held(weights, "detector"),
             reader_weights=_held(weights, "reader") if reader is None else reader,
             threads=args.threads,
             min_score=getattr(args, "min_score", None),
             size=_size_of(args),
+            **engine_of(args),
         )
+    announce(args, recognizer.detector.network, recognizer.reader.network)
+    return recognizer
 
 
 def _size_of(args: argparse.Namespace) -> "Size | None":
@@ -322,9 +341,9 @@ def _sizes_named() -> Iterator[None]:
 def _held(weights: str | None, task: str) -> str | None:
     """Return the weights, or None where they are a folder that holds the other network alone."""
     folder = Path(weights) if weights else None
-    if folder is None or not folder.is_dir() or (folder / f"{task}.json").is_file():
+    if folder is None or not folder.is_dir() or holds(folder, task):
         return weights
-    return None if any((folder / f"{other}.json").is_file() for other in ("detector", "reader")) else weights
+    return None if any(holds(folder, other) for other in TASKS) else weights
 
 
 def add_handed_over(parser: argparse.ArgumentParser, command: str, networks: Iterable[str]) -> None:

@@ -128,13 +128,15 @@ def open_network(
         WeightsError: A file is missing, damaged or not the one that its manifest was written for.
     """
     choice = choice_of(engine, provider)
+    wanted = list(RUNTIMES.values())
+    if choice.engine != AUTO:
+        wanted = [_installed([RUNTIMES[choice.engine]], choice, f"the {task}")]
     found = manifests.find(weights, task)
     place = "kplate itself" if weights is None else printable(weights)
     if precision is not None:
         found = [(source, manifest) for source, manifest in found if manifest.precision == precision]
         if not found:
             raise EngineError(f"cannot load the {task}: {place} has no {precision} network")
-    wanted = list(RUNTIMES.values()) if choice.engine == AUTO else [RUNTIMES[choice.engine]]
     able = [runtime for runtime in wanted if any(_takes(runtime, manifest) for _, manifest in found)]
     if not able:
         held = ", ".join(manifest.file for _, manifest in found)

@@ -120,7 +120,7 @@ def _refuse_absent(provider: str, name: str) -> None:
     if provider == "coreml":
         advice = "it is a part of ONNX Runtime on macOS only"
     else:
-        advice = f"in place of onnxruntime: {install_hint(RUNTIMES['onnx'], provider)}"
+        advice = f"pip uninstall onnxruntime, then {install_hint(RUNTIMES['onnx'], provider)}"
     ours = ", ".join(key for key, value in PROVIDERS.items() if value in available)
     raise EngineError(
         f"cannot load {name}: ONNX Runtime, as installed, has no {provider} (but {ours}); {advice}"
