@@ -17,6 +17,7 @@ from kplate.files import printable, reason_of
 COMMANDS: Final = {
     "read": "read the number plates in pictures",
     "demo": "render a car-park scene, read it and show the result",
+    "events": "list, export and delete what the store of events holds",
     "evaluate": "measure accuracy on labelled pictures",
     "synth": "render labelled plates or whole scenes",
     "train": "train a reader or a detector",
