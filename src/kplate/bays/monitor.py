@@ -29,7 +29,7 @@ from kplate.results import Box
 _APART: Final = 10.0  # s
 #: What stands in a bay is told when its plate is known, or after this time.
 _SETTLED: Final = 10.0  # s
-#: Pictures of an event of arrival or parking, of departure, and of a review: the vehicle when it came and now.
+#: Pictures of an event of arrival or parking, of departure, and of a review: the vehicle as it came, and now.
 _VEHICLE: Final = ("vehicle",)
 _BAY: Final = ()
 _EVIDENCE: Final = ("arrival", "vehicle", "frame")

@@ -37,6 +37,8 @@ _LIT: Final = 60.0
 _SWITCHED: Final = 1.6
 #: A vehicle that nobody sees although its bay is lit and open is gone after this time, however it looks.
 _LOST: Final = 60.0  # s
+#: A vehicle is found for longer than this.
+_GHOST: Final = 10.0  # s
 #: A vehicle that stands still may be overlooked for this long.
 _MISSED: Final = 1.0  # s
 #: Longest time between two frames that counts in full towards a departure.
@@ -168,11 +170,14 @@ class Occupancy:
 
     def _wait(self, view: View) -> Change | None:
         """See whether a vehicle comes to rest in the empty bay."""
+        if view.light < _DARK:  # what a network finds in noise is no vehicle
+            self._candidate = None
+            return None
         inside = [one for one in view.vehicles if one.bay == self._bay and one.share >= ENTER]
         if not inside:
             if self._candidate is not None and view.time - self._candidate.last > _MISSED:
                 self._candidate = None
-            if self._candidate is None and view.light >= _DARK:
+            if self._candidate is None:
                 self._open_for += min(view.step, _LONGEST_STEP)
                 self._was_open |= view.single or self._open_for >= _MISSED
             return None
@@ -232,15 +237,14 @@ class Occupancy:
         """Tell whether this frame shows that the vehicle is gone, and add up for how long it has been."""
         away = self._follow(view, parked)
         alike = self._alike(view, parked)
-        if alike is True:
+        unseen = view.time - parked.last
+        lost = view.light >= _LIT and unseen >= _LOST and not self._covers(view, parked.box, None)
+        # What was found for a moment only and looks as it did then was no vehicle but the ground.
+        ghost = lost and parked.last - parked.since < _GHOST
+        if alike is True and not ghost:
             parked.gone = 0.0
             parked.followed = parked.box
             return False
-        lost = (
-            view.light >= _LIT
-            and view.time - parked.last >= _LOST
-            and not self._covers(view, parked.box, None)
-        )
         if away or alike is False or lost:
             parked.gone += min(view.step, _LONGEST_STEP)
             return True

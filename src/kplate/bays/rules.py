@@ -149,8 +149,8 @@ def _over_time(limit: Limit, at_least: bool) -> Reason:
     if limit.plug_in:
         return Reason(
             "over-time-plug-in",
-            f"The car has stood at a slow charger for more than {english}, the limit for plug-in hybrids; its "
-            f"plate is not an electric car's. The hours from 0 to 6 were not counted.{begun}",
+            f"The car has stood at a slow charger for more than {english}, the limit for plug-in hybrids; "
+            f"its plate is not an electric car's. The hours from 0 to 6 were not counted.{begun}",
             f"완속 충전구역에 {korean}(플러그인 하이브리드 기준, 0시~6시 제외)을 넘겨 있습니다. 전기차 전용 "
             f"번호판이 아닙니다.{begun_korean}",
         )
