@@ -17,6 +17,8 @@ Corners = tuple[Point, Point, Point, Point]
 #: Grey cameras stay under 2 steps; colour photographs of a white car on grey ground reach 9.
 _COLOUR_STEPS: Final = 5.0
 _COLOUR_SHARE: Final = 0.02
+#: Pixels along the longer side that are looked at for colour, about.
+_SAMPLED: Final = 128
 #: Pixels darker than this say nothing about colour.
 _DARK: Final = 16.0
 #: Pixels with a channel above the first and all above the second are left out: a tint that is clipped in one
@@ -107,15 +109,17 @@ def has_colour(image: Image) -> bool:
     Args:
         image: uint8 H x W x 3 BGR.
     """
-    step = max(1, int(max(image.shape[:2]) / 240))
-    pixels = np.asarray(image[::step, ::step], np.float32).reshape(-1, 3).T
-    highest, lowest = pixels.max(0), pixels.min(0)
-    usable = (pixels.sum(0) > 3 * _DARK) & ~((highest > _CLIPPED[0]) & (lowest > _CLIPPED[1]))
-    blue, green, red = pixels[:, usable]
-    level = (blue + green + red) / 3
-    if not level.size:
+    step = max(1, int(max(image.shape[:2]) / _SAMPLED))
+    channels = cv2.split(np.asarray(image[::step, ::step], np.float32))
+    highest = np.maximum(np.maximum(channels[0], channels[1]), channels[2])
+    lowest = np.minimum(np.minimum(channels[0], channels[1]), channels[2])
+    total = channels[0] + channels[1] + channels[2]
+    usable = (total > 3 * _DARK) & ((highest <= _CLIPPED[0]) | (lowest <= _CLIPPED[1]))
+    weight = usable.astype(np.float32)
+    sums = [float(np.vdot(channel, weight)) for channel in channels]
+    if not sum(sums):
         return False
-    off = np.zeros(level.shape, bool)
-    for channel in (blue, green, red):
-        off |= np.abs(channel - level * (channel.mean() / level.mean())) > _COLOUR_STEPS
-    return float(off.mean()) > _COLOUR_SHARE
+    off = np.zeros(usable.shape, bool)
+    for channel, own in zip(channels, sums, strict=True):
+        off |= np.abs(channel - total * np.float32(own / sum(sums))) > _COLOUR_STEPS
+    return bool(np.count_nonzero(off & usable) > _COLOUR_SHARE * np.count_nonzero(usable))
