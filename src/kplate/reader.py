@@ -20,6 +20,8 @@ from kplate.results import json_line
 
 #: Crops are read at most this many at a time, to bound memory.
 _MOST_AT_ONCE: Final = 32
+#: Corners, as shares of the crop, where a network finds none.
+_WHOLE: Final = np.array((0, 0, 1, 0, 1, 1, 0, 1), np.float32)
 #: Probability of a motorcycle's plate from which on its texts count.
 _LOOKS_SO: Final = 0.5
 
@@ -158,9 +160,9 @@ class Reader:
                     f"its manifest's alphabet {self.script.blank}"
                 )
             steps = softmax(outputs["logits"], self.manifest.temperature)
-            rows = zip(
-                images[part], steps, softmax(outputs["kind"]), outputs["corners"], coloured[part], strict=True
-            )
+            kinds = softmax(outputs["kind"]) if "kind" in outputs else np.zeros((len(batch), 0), np.float32)
+            corners = outputs.get("corners", np.tile(_WHOLE, (len(batch), 1)))
+            rows = zip(images[part], steps, kinds, corners, coloured[part], strict=True)
             readings += [self._interpret(*row) for row in rows]
         return readings
 
@@ -198,10 +200,14 @@ class Reader:
         return [path for path in paths if use_of(path.text) is not Use.MOTORCYCLE]
 
     def _kind(self, kinds: NDArray[np.float32], best: Path) -> tuple[Kind | None, float]:
-        """Choose the likeliest kind that can carry the text; any kind where none can; none without kinds."""
-        if not self._kinds:
-            return None, 0.0
+        """Choose the likeliest kind that can carry the text; any kind where none can.
+
+        A network that tells no kinds leaves it to the grammar, where only one kind can carry the text.
+        """
         possible = frozenset(kinds_of(best.text))
+        if not self._kinds:
+            alone = self._automaton is not None and len(possible) == 1
+            return (next(iter(possible)), min(best.probability, 1.0)) if alone else (None, 0.0)
         fitting = [i for i, kind in enumerate(self._kinds) if kind in possible]
         among = fitting or list(range(len(self._kinds)))
         index = max(among, key=lambda i: float(kinds[i]))

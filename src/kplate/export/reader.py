@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from kplate.errors import KplateError
 from kplate.export.onnx import export_onnx
-from kplate.nets.lprnet import LprNet
+from kplate.nets.readers import DEFAULT, ReaderNet
 from kplate.plates.kinds import Kind
-from kplate.training.reader_checkpoint import config_of, load_checkpoint, script_of
+from kplate.training.reader_checkpoint import load_checkpoint, network_of, script_of
 from kplate.weights import Manifest, fingerprint, write_manifest
 
 #: Calibration, measured on rendered plates by ``python -m kplate.training.calibrate``.
@@ -25,21 +25,25 @@ DEFAULT_THRESHOLD = 0.5
 
 
 class ReaderForExport(nn.Module):
-    """The reader with the three outputs that ship, as a tuple."""
+    """The reader with the outputs that ship, as a tuple.
 
-    names = ("logits", "kind", "corners")
+    Attributes:
+        names: Of the outputs; networks that tell no kinds have no ``kind``.
+    """
 
-    def __init__(self, network: LprNet) -> None:
+    def __init__(self, network: ReaderNet) -> None:
         super().__init__()
         self.network = network
+        tells_kinds = network.config.kinds > 0
+        self.names = ("logits", "kind", "corners") if tells_kinds else ("logits", "corners")
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Map float32 (N, 3, H, W) RGB in 0..1 to logits (N, 18, 81), kind (N, kinds), corners (N, 8)."""
         output = self.network(image)
-        return output.logits, output.kind, output.corners
+        return tuple(getattr(output, name) for name in self.names)
 
 
-def load_network(checkpoint: Path) -> tuple[LprNet, dict[str, Any]]:
+def load_network(checkpoint: Path) -> tuple[ReaderNet, dict[str, Any]]:
     """Rebuild the averaged network of a training run.
 
     Raises:
@@ -47,18 +51,16 @@ def load_network(checkpoint: Path) -> tuple[LprNet, dict[str, Any]]:
     """
     try:
         state = load_checkpoint(checkpoint)
-        network = LprNet(config_of(state))
-        network.load_state_dict(state["average"])
-    except (KeyError, TypeError, RuntimeError) as error:
+        return network_of(state), state
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise KplateError(f"cannot load {checkpoint}: {error}") from error
-    return network.eval(), state
 
 
 def export_reader(
     checkpoint: Path,
     out: Path,
     *,
-    name: str,
+    name: str | None,
     threshold: float | None,
     temperature: float | None,
     facts: dict[str, Any],
@@ -68,7 +70,7 @@ def export_reader(
     Args:
         checkpoint: A checkpoint of :mod:`kplate.training.reader`.
         out: Folder.
-        name: Name of the network in the manifest.
+        name: Name of the network in the manifest; ``None`` for that of its architecture.
         threshold: Score from which on a reading is trusted; ``None`` for what validation found.
         temperature: What logits are divided by before the softmax; ``None`` likewise.
         facts: ``training`` and ``accuracy`` entries of the manifest.
@@ -81,18 +83,19 @@ def export_reader(
     config = network.config
     width, height = config.input_size
     path = out / "reader.onnx"
+    exported = ReaderForExport(network)
     export_onnx(
-        ReaderForExport(network),
+        exported,
         path,
         [(2, 3, height, width), (1, 3, height, width), (5, 3, height, width)],
-        ReaderForExport.names,
+        exported.names,
         {0: torch.export.Dim("batch", min=1, max=256)},
     )
     training = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1)} | facts.get(
         "training", {}
     )
     manifest = Manifest(
-        name=name,
+        name=name or state.get("architecture", DEFAULT),
         task="reader",
         file=path.name,
         sha256=fingerprint(path),
@@ -114,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="kplate export reader", description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for reader.onnx and reader.json")
-    parser.add_argument("--name", default="kplate-lprnet", help="name of the network in the manifest")
+    parser.add_argument("--name", help="name of the network in the manifest (default: of its architecture)")
     parser.add_argument(
         "--threshold", type=float, help="lowest score that is trusted (default: by validation)"
     )
