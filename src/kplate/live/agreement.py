@@ -1,8 +1,8 @@
 """Agreement between frames: what a car's plate says, by votes of its readings.
 
-A reading's vote weighs as much as it is sure, and less where the plate is small in the picture. Each character
-is voted on by itself, so that a blurred frame that has six of seven characters right still helps; but only a
-text that was itself read and trusted at least twice can win.
+A reading's vote weighs as much as it is sure, and less where the plate is small in the picture. Each
+character is voted on by itself, so that a blurred frame that has six of seven characters right still helps;
+but only a text that was itself read and trusted at least twice can win.
 """
 
 import math

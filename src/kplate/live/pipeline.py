@@ -20,8 +20,8 @@ def recognised(
     """Yield each frame with what was found in it, in order.
 
     Frames of a file are recognised by several threads at once, each on one core, while this thread decodes:
-    OpenCV and the networks run without Python's lock. Of a live source each frame is recognised before the next
-    one is asked for, so that what comes out is as new as can be; it decodes in a thread of its own anyway.
+    OpenCV and the networks run without Python's lock. Of a live source each frame is recognised before the
+    next one is asked for, so that what comes out is as new as can be; it decodes in its own thread anyway.
 
     Args:
         source: Where the frames come from.

@@ -2,7 +2,8 @@
 
 Generic trackers know boxes alone. Here a car is mostly known by its plate, so boxes propose and texts decide:
 the boxes are predicted with a constant velocity and compared by overlap, as in SORT (Bewley et al., 2016); a
-plate that reads clearly otherwise is another car, and one that reads the same is the same car even after a gap.
+plate that reads clearly otherwise is another car, and one that reads the same is the same car even after a
+gap.
 """
 
 import math

@@ -1,0 +1,314 @@
+"""``kplate watch``: a video, a folder of frames or a camera in, events out."""
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from kplate.cli.common import (
+    Screen,
+    add_run_arguments,
+    open_recognizer,
+    positive,
+    prepare_file,
+    score,
+    write_json_line,
+)
+from kplate.cli.event_sinks import add_sink_arguments, moment, open_sinks_of
+from kplate.errors import KplateError
+
+if TYPE_CHECKING:
+    from kplate.bays import BayMonitor
+    from kplate.events import Event
+    from kplate.images import Image
+    from kplate.live.annotate import Area
+    from kplate.live.model import FrameResult, Sighting, Source, SourceState
+    from kplate.sinks import Sinks
+
+#: More threads than this bring nothing: one thread decodes for them.
+_MOST_WORKERS: Final = 8
+_CAMERA_RATE: Final = 25.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "source",
+        nargs="?",
+        metavar="SOURCE",
+        help="a video, a folder of frames, an address such as rtsp://host/stream, or the number of a camera "
+        "of this machine; with --bays, the file may name it",
+    )
+    parser.add_argument("--json", action="store_true", help="print events as JSON Lines")
+    parser.add_argument("--name", metavar="NAME", help="what events call the source (default: its address)")
+    parser.add_argument("--bays", metavar="FILE", help="tell what happens in the parking bays of this file")
+    parser.add_argument("--camera", metavar="NAME", help="camera of that file, where it has several")
+    parser.add_argument("--out", metavar="VIDEO", help="write an annotated video: .mp4, .mov, .mkv or .avi")
+    parser.add_argument("--show", action="store_true", help="show the annotated video in a window")
+    parser.add_argument("--status", metavar="FILE", help="keep a JSON file that says how the source does")
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "--start", type=_seconds, default=0.0, metavar="T", help="begin at 90, 1:30 or 0:01:30"
+    )
+    files.add_argument("--end", type=_seconds, metavar="T", help="stop before this time")
+    files.add_argument("--every", type=positive, default=1, metavar="N", help="read every Nth frame only")
+    files.add_argument("--fps", type=_rate, metavar="R", help="frames a second of a folder (default: 25)")
+    files.add_argument(
+        "--clock", type=moment, metavar="TIME",
+        help="when the first frame was taken (default: from the file's modification time)",
+    )  # fmt: skip
+    live = parser.add_argument_group("cameras")
+    live.add_argument(
+        "--wait", action="store_true", help="keep trying where the camera cannot be reached at first"
+    )
+    parser.add_argument(
+        "--gap", type=_seconds, default=20.0, metavar="S",
+        help="a car that was not seen for so many seconds has left (default: 20)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--min-score", type=score, metavar="S", help="trust a reading from this score on (0 to 1)"
+    )
+    add_sink_arguments(parser)
+    add_run_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch until the source ends, or until Ctrl-C."""
+    import cv2
+
+    from kplate.live.sources import open_source
+
+    cv2.setNumThreads(1)  # frames are spread over the cores, not the pixels of one
+    screen = Screen(json=args.json)
+    with ExitStack() as stack:
+        monitor, address = _bays(args)
+        source = stack.enter_context(
+            open_source(
+                address,
+                start=args.start,
+                end=args.end,
+                every=args.every,
+                rate=args.fps or _CAMERA_RATE,
+                clock=args.clock,
+                wait=args.wait,
+            )
+        )
+        if monitor is not None:
+            monitor.source = args.name or monitor.source
+        watch = Watch(args, screen, source, monitor, stack)
+        return watch.run()
+
+
+class Watch:
+    """One run of the command."""
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        screen: Screen,
+        source: "Source",
+        monitor: "BayMonitor | None",
+        stack: ExitStack,
+    ) -> None:
+        """Open everything that frames and events go to.
+
+        Raises:
+            KplateError: Something cannot be opened or written.
+        """
+        from kplate.live.annotate import Annotator
+        from kplate.live.status import StatusKeeper
+        from kplate.live.video_writer import VideoWriter
+        from kplate.live.watcher import Watcher
+        from kplate.live.window import Window
+
+        self._screen, self._source, self._monitor = screen, source, monitor
+        self._json, self._name = args.json, args.name or source.name
+        self._lock = threading.Lock()
+        self._counts = {"read": 0, "sightings": 0, "events": 0, "cars": 0}
+        self._workers = 1
+        if not source.live:
+            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            self._workers = min(args.threads or cores, _MOST_WORKERS)
+            args.threads = 1
+        self._log = _logger(screen, stack)
+        status = prepare_file(args.status) if args.status else None
+        self._window = Window(f"kplate {source.name}") if args.show else None
+        rate = getattr(source, "rate", _CAMERA_RATE) / args.every
+        self._video = stack.enter_context(VideoWriter(args.out, rate)) if args.out else None
+        self._annotate = Annotator()
+        self._recognise = open_recognizer(args)
+        self._watcher = Watcher(gap=args.gap)
+        self._sinks: Sinks | None = None
+        if args.to:
+            self._sinks = stack.enter_context(open_sinks_of(args, self._log))
+        self._keeper = StatusKeeper(
+            source, file=status, counts=lambda: dict(self._counts), on_change=self._changed, log=self._log
+        )
+
+    def run(self) -> int:
+        """Watch to the end; Ctrl-C and SIGTERM end a camera's run in good order."""
+        from kplate.live.pipeline import recognised
+
+        frames = recognised(self._source, self._recognise, workers=self._workers)
+        with _term_as_interrupt(), self._keeper, self._progress() as advance:
+            try:
+                for frame, recognition in frames:
+                    if not self._take(self._watcher.update(frame, recognition)):
+                        break
+                    advance("")
+            except KeyboardInterrupt:
+                if not self._source.live:
+                    raise
+            finally:
+                frames.close()
+                settled, _ = self._watcher.finish()
+                for sighting in settled:
+                    self._tell_sighting(sighting)
+        return 0
+
+    def _progress(self) -> contextlib.AbstractContextManager[Callable[[str], None]]:
+        if self._source.total is None:
+            return contextlib.nullcontext(lambda _: None)
+        return self._screen.progress(self._source.total, "frames")
+
+    def _take(self, result: "FrameResult") -> bool:
+        """Tell and draw what a frame has brought; return whether to go on."""
+        self._counts["read"] += 1
+        self._counts["cars"] = sum(vehicle.seen for vehicle in result.vehicles)
+        for sighting in result.settled:
+            self._tell_sighting(sighting)
+        if self._monitor is not None:
+            for event in self._monitor.update(result):
+                self._tell(event, self._monitor.pictures(event), result.frame.time)
+        if self._video is None and self._window is None:
+            return True
+        image = self._annotate(result, self._areas())
+        if self._video is not None:
+            self._video.write(image)
+        return self._window is None or self._window.show(image)
+
+    def _areas(self) -> "Iterator[Area]":
+        from kplate.live.annotate import FREE, TAKEN, Area
+
+        for state in self._monitor.states() if self._monitor else ():
+            yield Area(state.bay.name, state.bay.polygon, TAKEN if state.taken else FREE)
+
+    def _tell_sighting(self, sighting: "Sighting") -> None:
+        from kplate.live.telling import sighting_event, sighting_pictures
+
+        self._counts["sightings"] += 1
+        event = sighting_event(sighting, self._name, repeatable=not self._source.live)
+        self._tell(event, sighting_pictures(sighting), sighting.best.time)
+
+    def _changed(self, state: "SourceState") -> None:
+        """Tell that a camera was connected or lost; comes from another thread."""
+        from kplate.live.telling import state_event
+
+        self._tell(state_event(state, self._name), {}, None)
+
+    def _tell(self, event: "Event", pictures: "Mapping[str, Image]", time: float | None) -> None:
+        from kplate.live.telling import line_of
+
+        with self._lock:
+            self._counts["events"] += 1
+            if self._json:
+                write_json_line(event.to_json())
+            elif time is not None:  # what befalls a camera is in the log already
+                local = event.time.astimezone()
+                told = f"{local:%H:%M:%S}" if self._source.live or time is None else _clock(time)
+                self._show(line_of(event, told))
+            if self._sinks is not None:
+                self._sinks.write(event, pictures)
+
+    def _show(self, line: str) -> None:
+        if self._screen.shows_table:
+            from rich.text import Text
+
+            self._screen.out.print(Text(line), soft_wrap=True)
+        else:
+            print(line, flush=True)
+
+
+def _bays(args: argparse.Namespace) -> "tuple[BayMonitor | None, str]":
+    """Open the file of bays, if one is named, and say which source is meant.
+
+    Raises:
+        KplateError: The file cannot be used, or nobody names a source.
+    """
+    monitor, source = None, args.source
+    if args.bays is not None:
+        from kplate.bays import BayMonitor, load_bays
+
+        monitor = BayMonitor(load_bays(args.bays), args.camera)
+        source = source or monitor.camera.source
+    if not source:
+        raise KplateError(
+            "name what to watch: a video, a folder of frames, rtsp://host/stream or a camera's number"
+        )
+    return monitor, source
+
+
+class _ToScreen(logging.Handler):
+    """Shows what the log of the live room says, with the time."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(logging.INFO)
+        self._screen = screen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._screen.complain(f"{datetime.now():%Y-%m-%d %H:%M:%S} {record.getMessage()}")
+
+
+def _logger(screen: Screen, stack: ExitStack) -> Callable[[str], None]:
+    """Send the log of watching to standard error for as long as the command runs."""
+    logger = logging.getLogger("kplate.live")
+    handler = _ToScreen(screen)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    stack.callback(logger.removeHandler, handler)
+    return logger.warning
+
+
+@contextlib.contextmanager
+def _term_as_interrupt() -> Iterator[None]:
+    """End on SIGTERM, as a service manager sends it, in the same good order as on Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _clock(seconds: float) -> str:
+    """Return a time within a video, such as 0:01:30.25."""
+    whole = timedelta(seconds=int(seconds))
+    return f"{whole}.{int(seconds * 100) % 100:02d}"
+
+
+def _seconds(text: str) -> float:
+    """Read a time within a video: ``90``, ``1:30``, ``0:01:30.5``."""
+    value = 0.0
+    try:
+        for part in text.split(":"):
+            value = value * 60 + float(part)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90, 1:30 or 0:01:30")
+    return value
+
+
+def _rate(text: str) -> float:
+    value = _seconds(text) if ":" not in text else 0.0
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of frames a second")
+    return value
