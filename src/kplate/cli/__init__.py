@@ -16,6 +16,7 @@ from kplate.files import printable, reason_of
 #: Command -> its line of help. Its module ``kplate.cli.COMMAND`` has ``configure(parser)`` and ``run(args)``.
 COMMANDS: Final = {
     "read": "read the number plates in pictures",
+    "bays": "make and check a file of parking bays, and measure on a rendered car park",
     "watch": "watch a video or a camera and tell which cars are seen",
     "demo": "render a car-park scene, read it and show the result",
     "events": "list, export and delete what the store of events holds",

@@ -170,6 +170,7 @@ class CarPark:
                     "kind": str(guest.plate.kind),
                     "electric": guest.plate.electric,
                     "permit": guest.permit is not None,
+                    "disabled": BAYS[guest.bay][1] == "disabled",
                     "rear": guest.car.rear,
                     "arrived": None if guest.arrived is None else round(guest.arrived, 2),
                     "left": None if guest.left is None else round(guest.left, 2),
