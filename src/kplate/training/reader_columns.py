@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kplate.nets.lprnet import STEPS
+from kplate.nets.lprnet_published import FIRST, STRIDE
 
 if TYPE_CHECKING:
     from kplate.training.reader_data import Batch
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 #: What a step has as its target where it may say anything; PyTorch's cross entropy leaves it out.
 ANY: Final = -100
 #: Columns that a symbol may be moved from where it stands; plates of two lines need more.
-_FARTHEST: Final = 3
+_FARTHEST: Final = 4
 #: Share of a run after which CTC teaches alone.
 _FADED: Final = 0.5
 
@@ -43,7 +44,7 @@ def place_in_columns(centres: Sequence[float], repeats: Sequence[bool], steps: i
     Returns:
         Increasing columns; empty where the text does not run from left to right.
     """
-    wanted = [centre * steps - 0.5 for centre in centres]
+    wanted = [(centre - FIRST) / STRIDE for centre in centres]
     gaps = [2 if repeat else 1 for repeat in repeats]
     placed: list[int] = []
     for want, gap in zip(wanted, gaps, strict=True):
@@ -54,6 +55,20 @@ def place_in_columns(centres: Sequence[float], repeats: Sequence[bool], steps: i
         limit = placed[index]
     far = any(abs(place - want) > _FARTHEST for place, want in zip(placed, wanted, strict=True))
     return [] if far or (placed and placed[0] < 0) else placed
+
+
+def _say(symbols: Sequence[int], places: Sequence[int], repeats: Sequence[bool], blank: int) -> list[int]:
+    """Return what each column should say: beside a symbol anything, but a blank between two equal ones."""
+    steps = [blank] * STEPS
+    for place in places:
+        for beside in (place - 1, place + 1):
+            if 0 <= beside < STEPS:
+                steps[beside] = ANY
+    for index, place in enumerate(places):
+        steps[place] = symbols[index]
+        if repeats[index]:
+            steps[(places[index - 1] + place) // 2] = blank
+    return steps
 
 
 def columns_of(batch: "Batch") -> Tensor:
@@ -70,6 +85,5 @@ def columns_of(batch: "Batch") -> Tensor:
         repeats = [False, *(a == b for a, b in pairwise(symbols))][:length]
         places = place_in_columns(centres[row][:length], repeats) if known[row] or not length else []
         if len(places) == length:
-            result[row] = blank
-            result[row, places] = torch.tensor(symbols, dtype=torch.int64)
+            result[row] = torch.tensor(_say(symbols, places, repeats, blank), dtype=torch.int64)
     return result.to(batch.text.device)
