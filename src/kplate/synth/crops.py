@@ -46,23 +46,26 @@ class PlateCrop:
 def sample_crop(
     rng: np.random.Generator,
     *,
-    backgrounds: Sequence[Image] = (),
+    backgrounds: Sequence[Image] | None = (),
     kind: Kind | None = None,
     text: str | None = None,
     difficulty: float = 1.0,
     angles: tuple[float, float] | None = None,
     zoom: float = 1.0,
+    effects_on: bool = True,
 ) -> PlateCrop:
     """Draw a plate as a camera sees it, cut out as a detector cuts it.
 
     Args:
         rng: Source of everything random.
-        backgrounds: Pictures to take surroundings from; drawn ones are used where there are none.
+        backgrounds: Pictures to take surroundings from; drawn ones are used where there are none, and one
+            plain tone where this is ``None``.
         kind: Plate kind; drawn by frequency unless given.
         text: Canonical text; drawn by frequency unless given.
         difficulty: 0 is near, straight and clear; 1 is everything that streets show.
         angles: Yaw and pitch that the plate is seen at, in radians; drawn by frequency unless given.
         zoom: Makes the plate so many times as large as it would be.
+        effects_on: Send the crop through light, lens, sensor and compression.
     """
     target = zoom * float(np.exp(rng.uniform(np.log(58), np.log(260))))  # px of the plate's width
     target = target * difficulty + 200 * (1 - difficulty)
@@ -72,7 +75,9 @@ def sample_crop(
     image = _paste(rng, flat, offset, plate, quad, size, backgrounds)
     if rng.random() < 0.3 * difficulty:
         image, quad = _bend(rng, image, quad)
-    image, grey = degrade(image, rng, difficulty, glyph_px=_glyph_size(quad, plate))
+    grey = False
+    if effects_on:
+        image, grey = degrade(image, rng, difficulty, glyph_px=_glyph_size(quad, plate))
     return PlateCrop(image, plate.text, plate.kind, None if grey else plate.electric, quad, plate.char_boxes)
 
 
@@ -204,7 +209,7 @@ def _paste(
     plate: PlateImage,
     quad: Points,
     size: tuple[int, int],
-    backgrounds: Sequence[Image],
+    backgrounds: Sequence[Image] | None,
 ) -> Image:
     height, width = plate.image.shape[:2]
     x, y = offset
@@ -235,8 +240,12 @@ def _bend(rng: np.random.Generator, image: Image, quad: Points) -> tuple[Image, 
     return bent.astype(np.uint8, copy=False), moved.astype(np.float32)
 
 
-def _surroundings(rng: np.random.Generator, width: int, height: int, backgrounds: Sequence[Image]) -> Image:
+def _surroundings(
+    rng: np.random.Generator, width: int, height: int, backgrounds: Sequence[Image] | None
+) -> Image:
     """Cut a piece out of a real picture, or draw bodywork: shades, edges and gaps."""
+    if backgrounds is None:
+        return np.full((height, width, 3), rng.integers(256), np.uint8)
     if backgrounds and rng.random() < 0.6:
         picture = backgrounds[int(rng.integers(len(backgrounds)))]
         share = rng.uniform(0.1, 0.8)
