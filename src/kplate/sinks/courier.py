@@ -45,8 +45,6 @@ class Outbox:
         self.stop = threading.Event()
         #: Set while nothing waits.
         self.empty = threading.Event()
-        #: Number of events that arrived in this run.
-        self.arrived = 0
 
     def next(self, *, after: int = 0, limit: int = 100) -> list[Waiting]:
         """Return what is to be delivered next, oldest first, and note whether anything is."""
@@ -63,7 +61,6 @@ class Outbox:
     def delivered(self, seqs: list[int]) -> None:
         """Note that events arrived."""
         self._store.delivered(seqs)
-        self.arrived += len(seqs)
 
     def refused(self, item: Waiting, reason: str) -> None:
         """Note that an event never will."""
@@ -111,6 +108,7 @@ class Postman:
                 try:
                     self._send(item, outbox.pictures(item) if self._with_pictures else [])
                     outbox.delivered([item.seq])
+                    log("")
                 except Refused as reason:
                     outbox.refused(item, str(reason))
                     log(f"refused event {item.event}: {reason}")
@@ -137,6 +135,7 @@ class Courier:
         self._lock = _Lock(store, target)
         self._trouble: str | None = None
         self._barred = False
+        self._worked = False
         self._thread = threading.Thread(target=self._run, name=f"kplate {target}", daemon=True)
         self._thread.start()
 
@@ -149,18 +148,18 @@ class Courier:
         self._barred = False
         try:
             while True:
-                arrived = self.outbox.arrived
+                self._worked = False
                 try:
                     self._carrier.carry(self.outbox, self._tell)
                     return
                 except (Undelivered, KplateError, OSError) as error:
-                    if self.outbox.arrived > arrived:
-                        pause = FIRST_PAUSE
                     self._fail(str(error))
                     asked = error.pause if isinstance(error, Undelivered) else None
                 except Exception as error:  # a bug in a library must not end deliveries
                     self._fail(f"{type(error).__name__}: {error}")
                     asked = None
+                if self._worked:
+                    pause = FIRST_PAUSE
                 if self._rest(pause if asked is None else asked):
                     return
                 pause = min(LONGEST_PAUSE, 2 * pause)
@@ -180,7 +179,9 @@ class Courier:
         """Take a carrier's word: an empty one says that the receiver takes events."""
         if message:
             self._log(without_credentials(f"{self.name}: {message}"))
-        elif self._trouble is not None:
+            return
+        self._worked = True
+        if self._trouble is not None:
             self._trouble = None
             self._log(f"{self.name}: works again")
 

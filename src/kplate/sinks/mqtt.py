@@ -48,8 +48,7 @@ class MqttCarrier:
         connection = Connection(self._broker, self._client, status=self._status)
         try:
             connection.open()
-            log("")
-            _Delivery(connection, outbox, self._broker.base).run()
+            _Delivery(connection, outbox, self._broker.base, log).run()
         finally:
             connection.close()
 
@@ -57,10 +56,11 @@ class MqttCarrier:
 class _Delivery:
     """The events of one connection."""
 
-    def __init__(self, connection: Connection, outbox: Outbox, base: str) -> None:
+    def __init__(self, connection: Connection, outbox: Outbox, base: str, log: Log) -> None:
         self._connection = connection
         self._outbox = outbox
         self._base = base
+        self._log = log
         #: Events on their way: number of the message -> number of the delivery.
         self._sent: dict[int, int] = {}
         self._arrived: list[int] = []
@@ -80,7 +80,10 @@ class _Delivery:
         room = _WINDOW - len(self._sent)
         if room <= 0:
             return
-        for item in self._outbox.next(after=self._last if self._sent else 0, limit=room):
+        items = self._outbox.next(after=self._last if self._sent else 0, limit=room)
+        if not items and not self._sent:
+            self._log("")  # it would take events
+        for item in items:
             if not self._sent:
                 self._heard = time.monotonic()
             mid = self._connection.publish(self._topic(item), item.body.encode())
@@ -102,3 +105,4 @@ class _Delivery:
         if self._arrived:
             self._outbox.delivered(self._arrived)
             self._arrived = []
+            self._log("")
