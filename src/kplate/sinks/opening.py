@@ -126,7 +126,7 @@ def _file(target: str) -> Output:
         return opened(path)
     if target and (target.endswith(("/", os.sep)) or path.is_dir()):
         return PictureFolder(path)
-    if path.exists() and not path.is_file():  # a pipe or a device such as /dev/stdout
+    if target and path.exists() and not path.is_file():  # a pipe or a device such as /dev/stdout
         return JsonLinesFile(path)
     raise KplateError(f"{target!r}: events cannot go there; there are {TARGETS}")
 
