@@ -27,7 +27,7 @@ _STALLED_AFTER: Final = 3.0
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 8.0
 #: A connection that lasted this many seconds was a good one: pauses begin anew after it.
-_GOOD_AFTER: Final = 10.0
+_GOOD_AFTER: Final = 5.0
 #: Seconds over which the rate is measured.
 _RATE_OVER: Final = 5.0
 #: Share of a new value in the running mean of the lag.

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from kplate.files import write_atomic
 from kplate.images import Image
@@ -50,6 +51,9 @@ _NIGHT_LIGHT: Final = 0.3
 _EXPOSURE: Final = (1 / 250, 1 / 120)
 #: Moments within the exposure that are drawn and averaged: about one for every px that the plate moves.
 _MOMENTS: Final = (2, 8)
+#: Strength of the grain by day and by night, steps of 255, and px by which it is larger than a picture.
+_GRAIN: Final = (2.0, 5.0)
+_SPARE: Final = 97
 #: A plate is labelled where this share of it is in the picture and not behind another car.
 _SHOWN: Final = 0.95
 
@@ -150,8 +154,7 @@ class Clip:
             draw_place(self._camera, replace(road, light=light), np.random.default_rng(seed))
             for light in (1.0, _NIGHT_LIGHT * 0.8)
         )
-        noise = rng.standard_normal((6, height // 2, width // 2, 1)).astype(np.float32)
-        self._grain = [np.asarray(cv2.resize(plane, size), np.float32) for plane in noise]
+        self._grain = tuple(_grain(rng, size, strength) for strength in _GRAIN)
 
     def __iter__(self) -> Iterator[tuple[Image, tuple[SeenCar, ...]]]:
         """Yield each frame and what is in it, far cars first."""
@@ -205,40 +208,37 @@ class Clip:
     def _draw(self, image: Image, passing: PassingCar, time: float) -> tuple[PassingCar, Box, comp.Quad]:
         """Draw a car as it blurs while the picture is exposed, in place; give its boxes at mid exposure."""
         exposure = _EXPOSURE[passing.night]
-        box, corners = self._outline(passing, time + exposure / 2)
-        moved = self._plate_corners(passing.at(time + exposure)) - self._plate_corners(passing.at(time))
-        moments = int(np.clip(np.ceil(np.abs(moved).max()), *_MOMENTS))
-        left, top, right, bottom = _window(box, self.size, 40)
-        if right <= left or bottom <= top:
-            return passing, box, corners
-        total = np.zeros((bottom - top, right - left, 3), np.float32)
-        for moment in range(moments):
-            canvas = image.copy()
-            self._paint(canvas, passing, time + exposure * moment / (moments - 1))
-            total += canvas[top:bottom, left:right]
-        image[top:bottom, left:right] = np.rint(total / moments).astype(np.uint8)
-        return passing, box, corners
-
-    def _outline(self, passing: PassingCar, time: float) -> tuple[Box, comp.Quad]:
-        car = passing.at(time)
-        blank = np.zeros((8, 8, 3), np.uint8)
-        return draw_car(blank, self._camera, car), self._plate_corners(car)
+        other = image.copy()
+        box = draw_car(image, self._camera, passing.at(time))
+        draw_car(other, self._camera, passing.at(time + exposure))
+        cv2.addWeighted(image, 0.5, other, 0.5, 0, dst=image)
+        first, last = (self._plate_corners(passing.at(time + late)) for late in (0.0, exposure))
+        moments = int(np.clip(np.ceil(np.abs(last - first).max()), *_MOMENTS))
+        left, top, right, bottom = _window(comp.quad_box(np.vstack((first, last))), self.size, 4)
+        if right > left and bottom > top:
+            total = np.zeros((bottom - top, right - left, 3), np.float32)
+            for moment in range(moments):
+                part = image[top:bottom, left:right].copy()
+                share = moment / (moments - 1)
+                corners = first * (1 - share) + last * share
+                self._lay_plate(part, passing, corners - np.array((left, top), np.float32))
+                total += part
+            image[top:bottom, left:right] = np.rint(total / moments).astype(np.uint8)
+        if passing.night:
+            self._lamps(image, passing.at(time + exposure / 2))
+        return passing, box, ((first + last) / 2).astype(np.float32)
 
     def _plate_corners(self, car: Car) -> comp.Quad:
         return self._camera.project(car.world(car.plate_corners())).astype(np.float32)
 
-    def _paint(self, image: Image, passing: PassingCar, time: float) -> None:
-        car = passing.at(time)
-        draw_car(image, self._camera, car)
-        corners = self._plate_corners(car)
+    def _lay_plate(self, part: Image, passing: PassingCar, corners: comp.Quad) -> None:
+        """Lay a plate over a part of the picture, in place."""
         # Plates reflect headlights: by night they are brighter than the car that carries them.
-        light = np.float32(min(1.0, car.light * (1.7 if passing.night else 1.0)))
+        light = np.float32(min(1.0, passing.car.light * (1.7 if passing.night else 1.0)))
         drawing = np.clip(passing.plate.image * light, 0, 255).astype(np.uint8)
-        layer = comp.warp(drawing, passing.plate.mask, corners, image.shape)
+        layer = comp.warp(drawing, passing.plate.mask, corners.astype(np.float32), part.shape)
         if layer is not None:
-            comp.lay(image, layer)
-        if passing.night:
-            self._lamps(image, car)
+            comp.lay(part, layer)
 
     def _lamps(self, image: Image, car: Car) -> None:
         """Let head or tail lamps glow."""
@@ -255,10 +255,10 @@ class Clip:
 
     def _exposed(self, image: Image, night: bool) -> Image:
         """Add the sensor's grain."""
-        plane = self._grain[int(self._rng.integers(len(self._grain)))]
-        shift = int(self._rng.integers(self.size[0]))
-        grain = np.roll(plane, shift, axis=1) * (5.0 if night else 2.0)
-        return np.clip(image + grain[..., None], 0, 255).astype(np.uint8)
+        grain = self._grain[night]
+        top, left = (int(self._rng.integers(_SPARE)) for _ in range(2))
+        part = grain[top : top + image.shape[0], left : left + image.shape[1]]
+        return np.asarray(cv2.add(image, part, dtype=cv2.CV_8U), np.uint8)
 
     def _labels(self, seen: list[tuple[PassingCar, Box, comp.Quad]]) -> tuple[SeenCar, ...]:
         width, height = self.size
@@ -311,6 +311,14 @@ def write_clip(clip: Clip, folder: Path, advance: Callable[[str], None] = lambda
             lines.append(json_line({"frame": index, "time": round(index / clip.rate, 3), "cars": found}))
             advance("")
     write_atomic(folder / "clip.jsonl", "".join(f"{line}\n" for line in lines).encode())
+
+
+def _grain(rng: np.random.Generator, size: tuple[int, int], strength: float) -> NDArray[np.int16]:
+    """Make grain a little larger than a picture, so that each frame can take another part of it."""
+    shape = (size[1] + _SPARE, size[0] + _SPARE)
+    coarse = rng.standard_normal((shape[0] // 2, shape[1] // 2)).astype(np.float32)
+    plane = cv2.resize(coarse, (shape[1], shape[0])) * strength
+    return np.repeat(plane.round().astype(np.int16)[..., None], 3, axis=2)
 
 
 def _window(box: Box, size: tuple[int, int], margin: int) -> tuple[int, int, int, int]:
