@@ -63,6 +63,33 @@ def test_scenes_from_photographs(kplate: Run, tmp_path: Path) -> None:
     assert read_image(tmp_path / "out" / labels[0]["file"]).shape == (416, 416, 3)
 
 
+def test_conditions_take_turns(kplate: Run, tmp_path: Path) -> None:
+    done = kplate("synth", "scenes", "--condition", "front,rear", "--count", 3, "--out", "out", "--seed", 4)
+    assert (done.status, done.err) == (0, "")
+    samples = load_samples(tmp_path / "out")
+    assert [sample.condition for sample in samples] == ["front", "rear", "front"]
+    rows = [json.loads(line) for line in (tmp_path / "out" / "labels.jsonl").read_text().splitlines()]
+    for row in rows:
+        assert {*row["texts"], *row["also"]} == {plate["text"] for plate in row["plates"] if plate["text"]}
+
+
+def test_photographs_of_a_split_under_a_condition(kplate: Run, tmp_path: Path) -> None:
+    corners = [[100, 100], [220, 100], [220, 130], [100, 130]]
+    plates = [{"box": [100, 100, 220, 130], "corners": corners}]
+    rows = []
+    for name, split in (("a.png", "train"), ("b.png", "valid")):
+        paint(tmp_path / "photos" / name, [("car", 1, 1)] if split == "valid" else [])
+        rows.append(json.dumps({"file": name, "split": split, "plates": plates}))
+    (tmp_path / "photos" / "labels.jsonl").write_text("\n".join(rows))
+    arguments = ("--photos", "photos", "--split", "valid", "--condition", "infra_red", "--count", 2)
+    done = kplate("synth", "scenes", *arguments, "--out", "out")
+    assert (done.status, done.err) == (0, "")
+    assert {sample.condition for sample in load_samples(tmp_path / "out")} == {"infra_red"}
+    none = kplate("synth", "scenes", "--photos", "photos", "--split", "test", "--out", "none")
+    assert none.status == 1
+    assert "names no photograph" in none.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -70,6 +97,13 @@ def test_scenes_from_photographs(kplate: Run, tmp_path: Path) -> None:
         (("synth", "plates", "--out", "file/out"), "file/out"),
         (("synth", "scenes", "--out", "new", "--photos", "nowhere"), "nowhere"),
         (("synth", "plates", "--out", "new", "--photos", "full"), "--photos is for scenes"),
+        (("synth", "plates", "--out", "new", "--condition", "night"), "--condition is for scenes"),
+        (
+            ("synth", "scenes", "--out", "new", "--condition", "fog"),
+            "no condition 'fog'; there are: infra_red",
+        ),
+        (("synth", "scenes", "--out", "new", "--photos", "p", "--condition", "above"), "photographs have no"),
+        (("synth", "scenes", "--out", "new", "--split", "valid"), "--split needs --photos"),
         (("demo", "--out", "file"), "file"),
     ],
 )

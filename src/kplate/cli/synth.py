@@ -21,8 +21,9 @@ from kplate.cli.common import Screen, positive, prepare_folder, seed
 from kplate.errors import KplateError, OutputError
 from kplate.evaluation.data import LABELS_FILE
 from kplate.files import printable
-from kplate.images import write_image
+from kplate.images import Image, write_image
 from kplate.results import json_line
+from kplate.synth.conditions import CONDITIONS, ON_PHOTOGRAPHS
 
 #: Folder of the pictures, beside the labels.
 _PICTURES: Final = "images"
@@ -47,6 +48,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="scenes: lay the plates over those of labelled photographs instead of drawing car parks",
     )
+    parser.add_argument("--split", metavar="S", help="of the photographs only those of this split")
+    parser.add_argument(
+        "--condition",
+        metavar="NAME",
+        help="scenes: test pictures of a condition, such as night; several with commas take turns; "
+        "'all' for all of them",
+    )
     parser.add_argument(
         "--workers",
         type=positive,
@@ -64,6 +72,8 @@ class Job:
     out: Path
     seed: int
     photos: Path | None
+    split: str | None = None
+    conditions: tuple[str, ...] = ()
 
     def render(self, indices: range) -> list[str]:
         """Write some pictures and return the lines of their labels.
@@ -72,17 +82,22 @@ class Job:
             ImageError: A photograph cannot be read.
             OutputError: A picture cannot be written.
         """
-        draw = synth_pictures.plate if self.what == "plates" else synth_pictures.scene
-        if self.photos:
-            draw = synth_pictures.swapper(self.photos)
         lines = []
         for index in indices:
-            image, label = draw(np.random.default_rng((self.seed, index)))
+            image, label = self._draw(index, np.random.default_rng((self.seed, index)))
             name = f"{_PICTURES}/{index:06d}.jpg"
             write_image(self.out / name, image)
             height, width = image.shape[:2]
             lines.append(json_line({"file": name, "width": width, "height": height, **label}))
         return lines
+
+    def _draw(self, index: int, rng: np.random.Generator) -> tuple[Image, synth_pictures.Label]:
+        condition = self.conditions[index % len(self.conditions)] if self.conditions else None
+        if self.photos:
+            return synth_pictures.swapper(self.photos, self.split)(rng, condition)
+        if condition is not None:
+            return synth_pictures.conditional(condition, rng)
+        return synth_pictures.plate(rng) if self.what == "plates" else synth_pictures.scene(rng)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -95,21 +110,44 @@ def run(args: argparse.Namespace) -> int:
     screen = Screen()
     if args.photos and args.what == "plates":
         raise KplateError("--photos is for scenes: plates need no photographs")
+    if args.split and not args.photos:
+        raise KplateError("--split needs --photos: it chooses among photographs")
+    conditions = _conditions(args)
     photos = Path(args.photos) if args.photos else None
     if photos:
-        synth_pictures.swapper(photos)  # says what is wrong with the labels before anything is written
+        synth_pictures.swapper(
+            photos, args.split
+        )  # says what is wrong with the labels before anything is written
     out = prepare_folder(args.out)
     prepare_folder(out / _PICTURES)
     labels = out / LABELS_FILE
     if labels.exists():
         raise OutputError(f"{printable(labels)} exists already: choose another folder or remove it")
     with labels.open("x", encoding="utf-8") as file, screen.progress(args.count, "pictures") as advance:
-        for line in _lines(Job(args.what, out, args.seed, photos), args.count, args.workers):
+        for line in _lines(
+            Job(args.what, out, args.seed, photos, args.split, conditions), args.count, args.workers
+        ):
             file.write(f"{line}\n")
             file.flush()
             advance("")
     print(f"{args.count} pictures and {LABELS_FILE} in {printable(out)}")
     return 0
+
+
+def _conditions(args: argparse.Namespace) -> tuple[str, ...]:
+    if not args.condition:
+        return ()
+    if args.what == "plates":
+        raise KplateError("--condition is for scenes")
+    known = tuple(ON_PHOTOGRAPHS if args.photos else CONDITIONS)
+    names = known if args.condition == "all" else tuple(args.condition.split(","))
+    for name in names:
+        if name not in known:
+            where = "photographs" if args.photos else "drawn scenes"
+            raise KplateError(
+                f"--condition: {where} have no condition {name!r}; there are: {', '.join(known)}"
+            )
+    return names
 
 
 def _lines(job: Job, count: int, workers: int) -> Iterator[str]:

@@ -4,7 +4,7 @@ import functools
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,16 @@ from kplate.evaluation.data import LABELS_FILE
 from kplate.files import printable
 from kplate.images import Image, read_image
 from kplate.results import Box
+from kplate.synth.conditions import CONDITIONS, ON_PHOTOGRAPHS, legible
 from kplate.synth.crops import sample_crop
-from kplate.synth.scenes import procedural_scene
+from kplate.synth.scenes import Scene, procedural_scene
 from kplate.synth.swapping import Photograph, PlateTruth, add_stickers, swap_plates
 
 Label = dict[str, Any]
+#: Classes by the numbers that scenes give them.
+_CLASSES: Final = ("car", "license_plate", "disabled_sticker")
+#: Vehicles that only a model has seen, and not clearly, are neither right nor wrong to find.
+_SURE_VEHICLE: Final = 0.5
 
 
 def plate(rng: np.random.Generator) -> tuple[Image, Label]:
@@ -35,6 +40,11 @@ def plate(rng: np.random.Generator) -> tuple[Image, Label]:
 def scene(rng: np.random.Generator) -> tuple[Image, Label]:
     """Render a car park."""
     drawn = procedural_scene(rng)
+    return drawn.image, _drawn_label(drawn)
+
+
+def _drawn_label(drawn: Scene) -> Label:
+    """Label a drawn picture; what is cut off or half hidden is ignored."""
     plates = [
         {
             "text": found.text,
@@ -46,7 +56,24 @@ def scene(rng: np.random.Generator) -> tuple[Image, Label]:
         }
         for found in drawn.plates
     ]
-    return drawn.image, _scene_label(plates, drawn.vehicles, drawn.permits)
+    return {
+        **_scene_label(plates, drawn.vehicles, drawn.permits),
+        "ignored": [{"class": _CLASSES[label], "box": _rounded(box)} for label, box in drawn.unsure],
+    }
+
+
+def conditional(name: str, rng: np.random.Generator) -> tuple[Image, Label]:
+    """Render a picture of a condition."""
+    drawn = CONDITIONS[name].draw(rng)
+    return drawn.image, _with_condition(name, _drawn_label(drawn))
+
+
+def _with_condition(name: str, label: Label) -> Label:
+    """Name the condition; the texts of plates that are too small to be read come under ``also``."""
+    read = [found for found in label["plates"] if found["text"]]
+    texts = [found["text"] for found in read if found["corners"] and legible(found["corners"])]
+    also = [found["text"] for found in read if found["text"] not in texts]
+    return {"condition": name, **label, "texts": texts, "also": also}
 
 
 class PlateSwapper:
@@ -54,18 +81,23 @@ class PlateSwapper:
 
     Args:
         folder: Photographs with a ``labels.jsonl``: one object a line with ``file``, ``plates`` (``box`` and,
-            where known, ``corners``) and optionally ``vehicles`` (``box``).
+            where known, ``corners``) and optionally ``vehicles`` (``box``, ``score``) and ``split``.
+        split: Use only photographs of this split; None uses all.
 
     Raises:
         DataError: The labels cannot be used.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, split: str | None = None) -> None:
         self.folder = folder
-        self.rows = _photographs(folder)
+        self.rows = _photographs(folder, split)
 
-    def __call__(self, rng: np.random.Generator) -> tuple[Image, Label]:
+    def __call__(self, rng: np.random.Generator, condition: str | None = None) -> tuple[Image, Label]:
         """Make one picture.
+
+        Args:
+            rng: Source of randomness.
+            condition: What it is to look as if taken in, one of ``ON_PHOTOGRAPHS``; None leaves it as it is.
 
         Raises:
             ImageError: A photograph cannot be read.
@@ -78,9 +110,13 @@ class PlateSwapper:
             )
             for found in row["plates"]
         )
-        vehicles = tuple(_box(vehicle["box"]) for vehicle in row.get("vehicles", ()))
-        photograph = Photograph(read_image(self.folder / row["file"]), truths, vehicles)
-        done = add_stickers(swap_plates(photograph, rng), rng)
+        sure, unsure = _vehicles(row)
+        photograph = Photograph(read_image(self.folder / row["file"]), truths, sure)
+        done = add_stickers(swap_plates(photograph, rng), rng, 0.9 if condition == "permits" else 0.5)
+        image = done.image
+        if condition is not None:
+            corners = [found.corners for found in done.plates if found.corners is not None]
+            image = ON_PHOTOGRAPHS[condition](image, corners, rng)
         plates = [
             {
                 "text": found.text,
@@ -90,13 +126,24 @@ class PlateSwapper:
             }
             for found in done.plates
         ]
-        return done.image, _scene_label(plates, done.vehicles, done.permits)
+        label = _scene_label(plates, done.vehicles, done.permits)
+        label["ignored"] = [{"class": _CLASSES[0], "box": _rounded(box)} for box in unsure]
+        return image, label if condition is None else _with_condition(condition, label)
 
 
 @functools.lru_cache(maxsize=1)
-def swapper(folder: Path) -> PlateSwapper:
+def swapper(folder: Path, split: str | None = None) -> PlateSwapper:
     """Return the swapper of a folder; a worker reads the labels once."""
-    return PlateSwapper(folder)
+    return PlateSwapper(folder, split)
+
+
+def _vehicles(row: dict[str, Any]) -> tuple[tuple[Box, ...], tuple[Box, ...]]:
+    """Return the boxes of vehicles that are surely there, and of those that may be."""
+    boxes: tuple[list[Box], list[Box]] = ([], [])
+    for vehicle in row.get("vehicles", ()):
+        score = vehicle.get("score")
+        boxes[score is not None and score < _SURE_VEHICLE].append(_box(vehicle["box"]))
+    return tuple(boxes[0]), tuple(boxes[1])
 
 
 def _scene_label(plates: list[Label], vehicles: Iterable[Box], permits: Iterable[Box]) -> Label:
@@ -108,7 +155,7 @@ def _scene_label(plates: list[Label], vehicles: Iterable[Box], permits: Iterable
     }
 
 
-def _photographs(folder: Path) -> list[dict[str, Any]]:
+def _photographs(folder: Path, split: str | None) -> list[dict[str, Any]]:
     labels = folder / LABELS_FILE
     rows = []
     try:
@@ -116,6 +163,8 @@ def _photographs(folder: Path) -> list[dict[str, Any]]:
             row = json.loads(line)
             if not isinstance(row, dict) or not isinstance(row.get("file"), str):
                 raise DataError(f'{printable(labels)}, line {number}: "file" is missing')
+            if split is not None and row.get("split") != split:
+                continue
             if any(found.get("corners") for found in row.get("plates", ())):
                 rows.append(row)
     except (OSError, ValueError, AttributeError) as error:
