@@ -29,7 +29,6 @@ _INITIALS: Final = {
     "ㅁㅂ": "the horns of ㅂ close in blur",
     "ㄴㄷ": "the upper stroke of ㄷ is lost in glare",
     "ㄷㄹ": "the middle strokes of ㄹ melt together",
-    "ㄱㄴ": "seen when the plate is short and strongly slanted",
     "ㅅㅈ": "the upper stroke of ㅈ is lost in glare",
 }
 #: Two vowels -> why, likewise.

@@ -8,6 +8,9 @@ from typing import Final
 from kplate.errors import KplateError
 from kplate.results import Point
 
+#: Where mistakes of the whole file come in the order of lines.
+_LAST: Final = 1 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
@@ -38,7 +41,7 @@ class BaysError(KplateError):
             mistakes: At least one.
         """
         self.file = file
-        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line or 0))
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line or _LAST))
         more = len(self.mistakes) - 1
         rest = f" (and {more} more: see `kplate bays check`)" if more else ""
         super().__init__(self.describe(self.mistakes[0]) + rest)
