@@ -1,7 +1,7 @@
-"""Kills and restarts an RTSP server under ``kplate watch``, and tells how long each recovery took and what memory did.
+"""Kills and restarts an RTSP server under ``kplate watch``; tells how long recovery took and what memory did.
 
-Needs GStreamer's RTSP server, see tests/rtsp_server.py. Every fourth time the server is not killed but stopped, so
-that the connection stays open and nothing comes: a camera that hangs.
+Needs GStreamer's RTSP server, see tests/rtsp_server.py. Every fourth time the server is not killed but stopped,
+so that the connection stays open and nothing comes: a camera that hangs.
 
     python tools/measure_reconnects.py FOLDER_OF_JPEG_FRAMES --times 20
 """
@@ -22,7 +22,9 @@ SERVER = Path(__file__).parents[1] / "tests" / "rtsp_server.py"
 
 def main() -> None:
     """Run the measurement."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("frames", help="folder of 00000.jpg, 00001.jpg, …")
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--port", type=int, default=8560)
@@ -51,8 +53,8 @@ def main() -> None:
                 recovered(status, before)
                 took = time.monotonic() - began
                 print(
-                    f"{number + 1:2d} {'hang' if hang else 'kill'}: noticed after {noticed:.1f} s, frames again "
-                    f"after {took:.1f} s, {memory(watcher.pid):.0f} MB",
+                    f"{number + 1:2d} {'hang' if hang else 'kill'}: noticed after {noticed:.1f} s, "
+                    f"frames again after {took:.1f} s, {memory(watcher.pid):.0f} MB",
                     flush=True,
                 )
                 time.sleep(5)

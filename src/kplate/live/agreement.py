@@ -19,7 +19,7 @@ _LEAST_SIZE: Final = 0.2
 #: Trusted readings that must agree, their least weight together, and the least share of the votes that each
 #: character must have: while the car may still come nearer, and when no more readings are to be expected.
 _EARLY: Final = (3, 2.0, 0.75)
-_LATE: Final = (2, 0.0, 0.5)
+_LATE: Final = (2, 0.0, 0.55)
 #: Texts that are kept for a car at most; a plate that nobody can read may be read anew in every frame.
 _MOST_TEXTS: Final = 24
 #: Of these, how many keep their best frame: frames are large.

@@ -1,6 +1,8 @@
 """Videos and folders of frames as sources: every frame, in order, the same each time."""
 
+import logging
 import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,8 @@ from kplate.files import StrPath, printable, reason_of
 from kplate.images import Image, find_images, read_image
 from kplate.live.model import Connection, Frame, SourceError, SourceState
 from kplate.live.opencv import quiet_opencv
+
+_log = logging.getLogger(__name__)
 
 #: Frames a second of a folder of pictures, and of a video that does not say.
 DEFAULT_RATE: Final = 25.0
@@ -48,16 +52,18 @@ class FileSource:
         self.start, self.end, self.every, self.clock = start, end, every, clock
         self.total: int | None = None
         self._frames = 0
+        self._began = 0.0
         self._ended = False
 
     @property
     def state(self) -> SourceState:
         """How it does just now."""
         connection = Connection.ENDED if self._ended else Connection.CONNECTED
-        return SourceState(connection, frames=self._frames)
+        passed = time.monotonic() - self._began if self._frames else 0.0
+        return SourceState(connection, frames=self._frames, rate=self._frames / passed if passed else 0.0)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """End the iteration."""
         self._ended = True
 
     def __enter__(self) -> Self:
@@ -68,6 +74,13 @@ class FileSource:
         """Close it."""
         self.close()
 
+    def _counts(self) -> bool:
+        """Count one more frame between start and end; say whether it is one that is wanted."""
+        if not self._frames:
+            self._began = time.monotonic()
+        self._frames += 1
+        return (self._frames - 1) % self.every == 0
+
     def _expected(self, count: float, rate: float) -> int | None:
         """Say how many frames count, of all that there are."""
         if count <= 0:
@@ -76,9 +89,9 @@ class FileSource:
         last = count if self.end is None else min(count, self.end * rate)
         return max(0, -(-int(last - first) // self.every))
 
-    def _wall(self, time: float) -> datetime:
+    def _wall(self, seconds: float) -> datetime:
         assert self.clock is not None
-        return self.clock + timedelta(seconds=time)
+        return self.clock + timedelta(seconds=seconds)
 
 
 class VideoFile(FileSource):
@@ -150,21 +163,18 @@ class VideoFile(FileSource):
         index = self._seek()
         last = -1.0
         while not self._ended and self._capture.grab():
-            time = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if time <= last:  # some files have no times, or the same one twice
-                time = last + 1 / self.rate
-            last = time
-            if self.end is not None and time >= self.end:
+            now = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            if now <= last:  # some files have no times, or the same one twice
+                now = last + 1 / self.rate
+            last = now
+            if self.end is not None and now >= self.end:
                 break
             number, index = index, index + 1
-            if time < self.start:
-                continue
-            self._frames += 1
-            if (self._frames - 1) % self.every:
+            if now < self.start or not self._counts():
                 continue
             done, image = self._capture.retrieve()
             if done:
-                yield Frame(number, time, self._wall(time), _bgr(image))
+                yield Frame(number, now, self._wall(now), _bgr(image))
         else:
             self._complain(index)
 
@@ -192,10 +202,6 @@ class VideoFile(FileSource):
             raise SourceError(
                 f"{self.name} ends early: {index} of {round(self._count)} frames could be decoded"
             )
-
-    def close(self) -> None:
-        """Let go of the file; the iteration ends."""
-        super().close()
 
 
 class FrameFolder(FileSource):
@@ -236,25 +242,19 @@ class FrameFolder(FileSource):
             self.clock = datetime.fromtimestamp(self._files[0].stat().st_mtime, UTC)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames that count.
-
-        Raises:
-            SourceError: A picture cannot be read.
-        """
+        """Yield the frames that count; pictures that cannot be read are told of in the log."""
         for index, file in enumerate(self._files):
-            time = index / self.rate
-            if self._ended or (self.end is not None and time >= self.end):
+            now = index / self.rate
+            if self._ended or (self.end is not None and now >= self.end):
                 break
-            if time < self.start:
-                continue
-            self._frames += 1
-            if (self._frames - 1) % self.every:
+            if now < self.start or not self._counts():
                 continue
             try:
                 image = read_image(file)
             except ImageError as error:
-                raise SourceError(str(error)) from error
-            yield Frame(index, time, self._wall(time), image)
+                _log.warning("%s", error)
+                continue
+            yield Frame(index, now, self._wall(now), image)
 
 
 def _bgr(image: object) -> Image:
