@@ -25,6 +25,8 @@ _REVIEW: Final[Colour] = (60, 60, 230)
 #: How strongly the ground of a bay is coloured: while it is free, and while it is taken.
 _FREE: Final = 0.12
 _TAKEN: Final = 0.38
+#: How dark the ground of a label is.
+_GROUND: Final = 0.25
 #: Height of capitals, and thickness of lines, as shares of the square root of the picture's area.
 _TEXT_SHARE: Final = 0.017
 _LINE_SHARE: Final = 0.0025
@@ -63,7 +65,7 @@ def _colour(state: BayState) -> Colour:
 
 def _label(canvas: Image, state: BayState, middle: np.ndarray, size: int) -> None:
     """Write a bay's name, and what stands in it, in the middle of its ground."""
-    lines = [state.bay.name, str(state.bay.kind).replace("_", " ")]
+    lines = [state.bay.name, str(state.bay.kind).replace("_", " ").upper()]
     if state.plate is not None and state.plate.text is not None:
         lines[1] = display(state.plate.text)
     masks = [text_mask(lines[0], size), text_mask(lines[1], max(8, round(size * 0.75)))]
@@ -82,4 +84,5 @@ def _label(canvas: Image, state: BayState, middle: np.ndarray, size: int) -> Non
     y = int(np.clip(middle[1] - high / 2, 0, height - high))
     part = canvas[y : y + high, x : x + wide]
     ink = label[:high, :wide, None] / 255.0
-    part[:] = np.clip(part * 0.3 * (1 - ink) + np.array(_colour(state), np.float64) * ink, 0, 255)
+    part[:] = np.clip(part * _GROUND * (1 - ink) + 255.0 * ink, 0, 255)
+    cv2.rectangle(canvas, (x, y), (x + wide - 1, y + high - 1), _colour(state), max(1, size // 10))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from kplate.bays.geometry import Ground
+from kplate.bays.geometry import Ground, iou
 from kplate.bays.model import CHARGING, Bay, BayCamera, BayKind, Bays
 from kplate.bays.occupancy import Change, Occupancy, Seen, View
 from kplate.bays.occupant import Occupant
@@ -33,6 +33,8 @@ _SETTLED: Final = 10.0  # s
 _VEHICLE: Final = ("vehicle",)
 _BAY: Final = ()
 _EVIDENCE: Final = ("arrival", "vehicle", "frame")
+#: Places of a vehicle that have this much in common (IoU) are the same.
+_SAME_PLACE: Final = 0.85
 #: Evidence shows the vehicle and this share of its size on all sides.
 _MARGIN: Final = 0.25
 
@@ -203,9 +205,10 @@ class BayMonitor:
             details["charging"] = bay.kind.rpartition("_")[2]
         if car.found:
             details["found"] = True
-        pictures = {
-            "frame": EventPicture("frame"),
-            "vehicle": EventPicture("vehicle", _around(car.box, width, height)),
+        pictures: dict[str, tuple[Image, Box | None]] = {
+            "frame": (frame.image, None),
+            "arrival": car.evidence,
+            "vehicle": _cut(frame.image, car.box),
         }
         event = Event(
             frame.wall,
@@ -220,13 +223,10 @@ class BayMonitor:
             reasons=() if review is None else (review.reason,),
             related=car.arrival or None,
             frame=FrameReference(frame.index, frame.time, width, height),
-            pictures=tuple(pictures.get(name, EventPicture(name)) for name in shown),
+            pictures=tuple(EventPicture(name, pictures[name][1]) for name in shown),
             details=details,
         )
-        images = {"frame": frame.image, "arrival": car.evidence}
-        self._pictures[event.id] = {
-            name: _cut(frame.image, car.box) if name == "vehicle" else images[name] for name in shown
-        }
+        self._pictures[event.id] = {name: pictures[name][0] for name in shown}
         return event
 
 
@@ -244,6 +244,9 @@ def _study(car: Occupant, occupancy: Occupancy, result: FrameResult) -> None:
         return
     recognition, frame = result.recognition, result.frame
     car.box = occupancy.box or car.box
+    place = _around(car.box, recognition.width, recognition.height)
+    if iou(place, car.evidence[1]) < _SAME_PLACE:  # it drove on a little: evidence shows where it stands
+        car.evidence = _cut(frame.image, car.box)
     car.last, car.last_wall = frame.time, frame.wall
     tracked = next((one for one in result.vehicles if one.vehicle == index), None)
     if tracked is not None:
@@ -261,8 +264,9 @@ def _around(box: Box, width: int, height: int) -> Box:
     return float(left), float(top), float(max(left + 1, right)), float(max(top + 1, bottom))
 
 
-def _cut(image: Image, box: Box) -> Image:
-    """Copy a vehicle and its surroundings, so that the whole frame need not be kept."""
+def _cut(image: Image, box: Box) -> tuple[Image, Box]:
+    """Copy a vehicle and its surroundings, so that the whole frame need not be kept; say which part it is."""
     height, width = image.shape[:2]
-    left, top, right, bottom = (round(side) for side in _around(box, width, height))
-    return image[top:bottom, left:right].copy()
+    part = _around(box, width, height)
+    left, top, right, bottom = (round(side) for side in part)
+    return image[top:bottom, left:right].copy(), part

@@ -1,6 +1,6 @@
 """What is known of the vehicle in a bay: its plate, agreed upon by several readings, and its permit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -40,7 +40,7 @@ class Occupant:
         since_wall: The same, UTC.
         found: It was there before the first frame.
         box: Where it stands, px.
-        evidence: Picture of its arrival, uint8 H x W x 3 BGR.
+        evidence: Picture of its arrival, uint8 H x W x 3 BGR, and the part of the frame that it shows, px.
         last: When it was last found, in seconds of the source's time.
         last_wall: The same, UTC.
         arrival: Identifier of the event that told of it; empty before.
@@ -55,7 +55,7 @@ class Occupant:
     since_wall: datetime
     found: bool
     box: Box
-    evidence: Image
+    evidence: tuple[Image, Box]
     last: float
     last_wall: datetime
     arrival: str = ""
@@ -67,6 +67,7 @@ class Occupant:
     _votes: dict[str, _Votes] = field(default_factory=dict)
     _sighting: Sighting | None = None
     _contrary: dict[str, int] = field(default_factory=dict)
+    _plate_box: Box | None = None
 
     def see(self, plate: Plate | None, sighting: Sighting | None, permit: bool) -> None:
         """Take in what one frame shows of it.
@@ -79,7 +80,10 @@ class Occupant:
         self.permits += permit
         if sighting is not None:
             self._sighting = sighting
-        if plate is None or plate.text is None:
+        if plate is None:
+            return
+        self._plate_box = plate.box  # where it is by now, whenever it was read best
+        if plate.text is None:
             return
         if self._contradicts(plate.text):
             return
@@ -119,7 +123,9 @@ class Occupant:
         """Its plate; None before readings agree."""
         votes = max(self._votes.values(), key=lambda votes: votes.score, default=None)
         if votes is not None and votes.readings >= (1 if self.single else _AGREEING):
-            return EventPlate.of(votes.best, votes.readings)
-        if self._sighting is not None:
-            return EventPlate.of(self._sighting.plate, self._sighting.readings)
-        return None
+            plate = EventPlate.of(votes.best, votes.readings)
+        elif self._sighting is not None:
+            plate = EventPlate.of(self._sighting.plate, self._sighting.readings)
+        else:
+            return None
+        return replace(plate, box=self._plate_box)
