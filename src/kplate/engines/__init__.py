@@ -19,7 +19,16 @@ from kplate.engines.runtimes import AUTO, RUNTIMES, Choice, Runtime, choice_of, 
 from kplate.errors import EngineError, WeightsError
 from kplate.files import StrPath, printable
 
-__all__ = ["Choice", "Engine", "Network", "open_engine", "open_model", "open_network", "thread_count"]
+__all__ = [
+    "Choice",
+    "Engine",
+    "Network",
+    "candidates",
+    "open_engine",
+    "open_model",
+    "open_network",
+    "thread_count",
+]
 
 #: Of all files that some runtime runs.
 _SUFFIXES: Final = tuple(dict.fromkeys(suffix for r in RUNTIMES.values() for suffix in r.suffixes))
@@ -146,6 +155,36 @@ def open_network(
     source, _ = min(fitting, key=lambda network: _preference(runtime, network[1]))
     path, manifest = manifests.load(source, task)
     return Network(path, manifest, _open(path, runtime, threads, choice))
+
+
+def candidates(
+    weights: StrPath | None, task: str, engine: str | None = None
+) -> list[tuple[Path, manifests.Manifest]]:
+    """List the networks that there are for an engine, the one that it would take first.
+
+    Args:
+        weights: As above.
+        task: As above.
+        engine: As above; None or ``auto`` for all that any engine runs, installed or not.
+
+    Returns:
+        The path of each manifest, and the manifest.
+
+    Raises:
+        EngineError: There is no such engine.
+        WeightsError: There are no networks at all, or a manifest is damaged.
+    """
+    choice = choice_of(engine)
+    able = list(RUNTIMES.values()) if choice.engine == AUTO else [RUNTIMES[choice.engine]]
+    found = manifests.find(weights, task)
+    return [
+        network
+        for runtime in able
+        for network in sorted(
+            (network for network in found if _takes(runtime, network[1])),
+            key=lambda network: _preference(runtime, network[1]),
+        )
+    ]
 
 
 def open_model(
