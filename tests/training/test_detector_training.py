@@ -15,6 +15,7 @@ from kplate.nets.losses import DetectionLoss, Targets, complete_iou, match  # no
 from kplate.synth.scenes import procedural_scene  # noqa: E402
 from kplate.training.data import CLASSES, load_folder  # noqa: E402
 from kplate.training.data_augment import move  # noqa: E402
+from kplate.training.data_own import open_data  # noqa: E402
 from kplate.training.data_swapped import draw, write  # noqa: E402
 from kplate.training.detector import Settings, Training, load_average, rate_at  # noqa: E402
 
@@ -63,25 +64,29 @@ def data(tmp_path_factory):
 def settings(data, tmp_path):
     cfg = tmp_path / "tiny.cfg"
     cfg.write_text(TINY)
-    return Settings(data, tmp_path / "run", minutes=0.5, cfg=cfg, batch=4, rate=0.01, steps=12)
+    return Settings((data,), tmp_path / "run", minutes=0.5, cfg=cfg, batch=4, rate=0.01, steps=12)
+
+
+def new_training(settings):
+    return Training(settings, open_data(settings))
 
 
 def test_a_short_training_learns_resumes_and_exports(settings, tmp_path):
-    training = Training(settings)
+    training = new_training(settings)
     first = training.learn(_fixed_batch(settings))
     training.run()
     assert training.step == 13
     rows = list(csv.DictReader((settings.out / "log.csv").open(encoding="utf-8")))
     assert float(rows[-1]["loss"]) < first["loss"] * 1.5
 
-    again = Training(settings)
+    again = new_training(settings)
     again.resume()
     assert again.step == 13
     assert again.minutes == training.minutes
     for a, b in zip(training.network.state_dict().values(), again.network.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
-    network, state = load_average(settings.out / "last.pt", settings.cfg)
+    network, state = load_average(settings.out / "last.pt")
     assert state["step"] == 13
     manifest = export_detector(network, tmp_path / "weights", Facts({}, {}, dict.fromkeys(CLASSES, 0.3)))
     from kplate.detector import Detector
@@ -94,11 +99,11 @@ def _fixed_batch(settings):
     from kplate.training.data import open_pools
     from kplate.training.data_augment import Sampler
 
-    return Sampler(open_pools(settings.data), np.random.default_rng(0)).batch(4, 96, 128)
+    return Sampler(open_pools(settings.data[0]), np.random.default_rng(0)).batch(4, 96, 128)
 
 
 def test_the_loss_of_one_batch_falls(settings):
-    training = Training(settings)
+    training = new_training(settings)
     training.minutes = 0.05 * settings.minutes  # past the warm-up
     batch = _fixed_batch(settings)
     losses = [training.learn(batch)["loss"] for _ in range(25)]
@@ -106,7 +111,7 @@ def test_the_loss_of_one_batch_falls(settings):
 
 
 def test_a_loss_that_is_no_number_stops_with_a_message(settings):
-    training = Training(settings)
+    training = new_training(settings)
     with torch.no_grad():
         next(training.network.parameters()).fill_(float("nan"))
     with pytest.raises(DataError, match="training stopped at step 0: the loss is nan"):
@@ -115,7 +120,7 @@ def test_a_loss_that_is_no_number_stops_with_a_message(settings):
 
 def test_resuming_without_a_run(settings):
     with pytest.raises(DataError, match="no run to resume"):
-        Training(settings).resume()
+        new_training(settings).resume()
 
 
 def test_the_rate_rises_then_falls():
@@ -245,10 +250,10 @@ def test_a_folder_of_ones_own_is_training_data(data):
 def test_a_run_starts_from_darknet_weights(data, tmp_path):
     cfg = tmp_path / "tiny.cfg"
     cfg.write_text(TINY, encoding="utf-8")
-    first = Training(Settings(data=data, out=tmp_path / "first", cfg=cfg, seed=1)).network
+    first = new_training(Settings(data=(data,), out=tmp_path / "first", cfg=cfg, seed=1)).network
     first.save_weights(tmp_path / "first.weights")
-    other = Settings(data=data, out=tmp_path / "second", cfg=cfg, seed=2, init=tmp_path / "first.weights")
-    second = Training(other).network
+    other = Settings(data=(data,), out=tmp_path / "second", cfg=cfg, seed=2, init=tmp_path / "first.weights")
+    second = new_training(other).network
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     with pytest.raises(WeightsError, match=r"gone\.weights"):
-        Training(replace(other, init=tmp_path / "gone.weights"))
+        new_training(replace(other, init=tmp_path / "gone.weights"))

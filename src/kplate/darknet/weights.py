@@ -92,6 +92,54 @@ def load_weights(path: StrPath, network: Network) -> tuple[Header, list[LayerWei
         WeightsError: The file cannot be read, or is too short or too long for the network; the message says
             by how many values and where.
     """
+    name, header, values = _open(path)
+    result, left, place = _along(values, network)
+    wanted = sum(_count(layer) for _, _, layer in network.convolutions)
+    if len(result) < len(list(network.convolutions)):
+        raise WeightsError(
+            f"cannot load {name}: too short by {_values(wanted - len(values))} for {network.source}: "
+            f"it ends in {place} and has {left}"
+        )
+    if left:
+        raise WeightsError(
+            f"cannot load {name}: too long by {_values(left)} for {network.source}, whose last "
+            f"values are those of {place}"
+        )
+    return header, result
+
+
+def load_first_weights(path: StrPath, network: Network) -> list[LayerWeights]:
+    """Reads a `.weights` file that holds the first layers of a network, or all of them.
+
+    Files such as `yolov4-tiny.conv.29` are made to start training from: they end with one of the layers.
+
+    Returns:
+        The values of the first convolutions.
+
+    Raises:
+        WeightsError: The file cannot be read, is longer than the network, or ends within a layer.
+    """
+    name, _, values = _open(path)
+    result, left, place = _along(values, network)
+    if left or not result:
+        how = "ends in" if len(result) < len(list(network.convolutions)) else "goes on after"
+        raise WeightsError(
+            f"cannot start from {name}: it is of another network than {network.source}: it {how} {place}"
+        )
+    return result
+
+
+def weights_count(path: StrPath) -> int:
+    """How many values a `.weights` file holds.
+
+    Raises:
+        WeightsError: It cannot be read.
+    """
+    return len(_open(path)[2])
+
+
+def _open(path: StrPath) -> tuple[str, Header, Array]:
+    """Name for messages, header and values of a file."""
     name, data = printable(path), _read(path)
     header = _header(data, name)
     start = len(header.to_bytes())
@@ -99,24 +147,20 @@ def load_weights(path: StrPath, network: Network) -> tuple[Header, list[LayerWei
         raise WeightsError(
             f"cannot load {name}: it ends within a value; its length is no multiple of 4 bytes"
         )
-    values = np.frombuffer(data, _VALUE, offset=start)
-    wanted = sum(_count(layer) for _, _, layer in network.convolutions)
-    at, result, place = 0, [], ""
+    return name, header, np.frombuffer(data, _VALUE, offset=start)
+
+
+def _along(values: Array, network: Network) -> tuple[list[LayerWeights], int, str]:
+    """The convolutions that values fill, how many values are left, and the layer where that was found out."""
+    at, place = 0, ""
+    result: list[LayerWeights] = []
     for index, step, layer in network.convolutions:
         place = _place(index, step)
         if at + _count(layer) > len(values):
-            raise WeightsError(
-                f"cannot load {name}: too short by {_values(wanted - len(values))} for {network.source}: "
-                f"it ends in {place}, which needs {_values(_count(layer))} and has {len(values) - at}"
-            )
+            return result, len(values) - at, f"{place}, which needs {_values(_count(layer))}"
         result.append(_split(values[at : at + _count(layer)], layer))
         at += _count(layer)
-    if at < len(values):
-        raise WeightsError(
-            f"cannot load {name}: too long by {_values(len(values) - at)} for {network.source}, whose last "
-            f"values are those of {place}"
-        )
-    return header, result
+    return result, len(values) - at, place
 
 
 def save_weights(path: StrPath, header: Header, values: Sequence[LayerWeights]) -> None:

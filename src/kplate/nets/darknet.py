@@ -5,7 +5,7 @@ nothing else in kplate knows how the detector looks inside. Sections follow the 
 Bochkovskiy et al., 2020).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -134,11 +134,15 @@ class Darknet(nn.Module):
             WeightsError: The file cannot be read, or is of another network.
         """
         header, values = load_weights(path, self.description)
+        self.take_weights(values)
+        return header
+
+    def take_weights(self, values: Sequence[LayerWeights]) -> None:
+        """Takes the values of the first convolutions, in the network's order."""
         with torch.no_grad():
-            for (_, targets), source in zip(self._weighted(), values, strict=True):
+            for (_, targets), source in zip(self._weighted(), values, strict=False):
                 for target, array in zip(targets, source.arrays(), strict=True):
                     target.copy_(torch.tensor(array))
-        return header
 
     def save_weights(self, path: StrPath, header: Header | None = None) -> None:
         """Writes a Darknet `.weights` file, all or nothing.

@@ -157,30 +157,31 @@ class DetectionLoss:
         log_absent = torch.log(-torch.expm1(log_score))
         score = log_score.detach().exp()
         m = match(targets.objects, head, rows, columns)
-        weight = self.class_weights[m.label]
+        class_weights = self.class_weights.to(output.device)
+        weight = class_weights[m.label]
         chosen = raw[m.picture, m.anchor, m.row, m.column]
         anchors = output.new_tensor(head.anchors)[m.anchor]
         boxes = decode_boxes(chosen[:, :4], torch.stack((m.column, m.row), 1), anchors, head)
         iou, ciou = complete_iou(boxes, m.box)
         box_loss = ((1 - ciou) * weight).sum()
 
-        wanted = torch.zeros(score.shape)
+        wanted = torch.zeros_like(score)
         place = (m.picture, m.anchor, m.row, m.column, m.label)
         strides = (wanted.stride(d) for d in range(wanted.dim()))
         flat = sum((p * s for p, s in zip(place, strides, strict=True)), torch.zeros_like(m.label))
         wanted.view(-1).scatter_reduce_(0, flat, iou.detach().clamp(MIN_TARGET, 1.0), reduce="amax")
         positive = wanted > 0
-        scale = torch.where(positive, self.class_weights, NEGATIVE_ALPHA * score**NEGATIVE_GAMMA)
-        allowed = targets.negatives[:, None, None, None, :] * self._clear(head, targets.ignored, score.shape)
+        scale = torch.where(positive, class_weights, NEGATIVE_ALPHA * score**NEGATIVE_GAMMA)
+        allowed = targets.negatives[:, None, None, None, :] * self._clear(head, targets.ignored, score)
         scale = scale * torch.where(positive, torch.ones_like(score), allowed)
         score_loss = -(scale * (wanted * log_score + (1 - wanted) * log_absent)).sum()
         return box_loss, score_loss, weight.sum(), (iou.detach() * weight).sum()
 
     @staticmethod
-    def _clear(head: Head, ignored: Tensor, shape: torch.Size) -> Tensor:
+    def _clear(head: Head, ignored: Tensor, score: Tensor) -> Tensor:
         """N x 1 x H x W x C: 0 in the cells of ignored regions, 1 elsewhere."""
-        n, _, rows, columns, classes = shape
-        clear = torch.ones(n, 1, rows, columns, classes)
+        n, _, rows, columns, classes = score.shape
+        clear = score.new_ones(n, 1, rows, columns, classes)
         for picture, label, x1, y1, x2, y2 in ignored.tolist():
             top, bottom = int(y1 // head.stride), math.ceil(y2 / head.stride)
             left, right = int(x1 // head.stride), math.ceil(x2 / head.stride)

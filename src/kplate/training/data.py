@@ -7,6 +7,7 @@ a folder does not label is recorded as such, so that a visible but unlabelled pl
 """
 
 import json
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kplate.errors import DataError
+from kplate.images import read_image
 
 CLASSES = ("car", "license_plate", "disabled_sticker")
 CAR, PLATE, PERMIT = range(3)
@@ -171,28 +173,42 @@ def shrink(image: NDArray[np.uint8], side: int = STORED_SIDE) -> NDArray[np.uint
 
 
 @dataclass
+class Memory:
+    """How many bytes of pictures pools that share this keep at most: half of what is free."""
+
+    left: int = field(default_factory=lambda: _free_memory() // 2)
+
+
+def _free_memory() -> int:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # other systems do not say
+        return 4 << 30
+
+
+@dataclass
 class Pool:
-    """Pictures of one source, decoded once and kept in memory at a reduced size."""
+    """Pictures of one source, decoded once where memory lasts, and kept at a reduced size."""
 
     records: list[Record]
     share: float
     side: int = STORED_SIDE
+    memory: Memory = field(default_factory=Memory)
     _pictures: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
 
     def get(self, index: int) -> tuple[NDArray[np.uint8], Record, float]:
         """Picture, label and the factor from the label's px to the picture's.
 
         Raises:
-            DataError: The picture cannot be read.
+            ImageError: The picture cannot be read.
         """
         record = self.records[index]
         picture = self._pictures.get(index)
         if picture is None:
-            read = cv2.imread(str(record.path), cv2.IMREAD_COLOR)
-            if read is None:
-                raise DataError(f"{record.path}: cannot be read as a picture")
-            picture = shrink(np.asarray(read, np.uint8), self.side)
-            self._pictures[index] = picture
+            picture = shrink(read_image(record.path), self.side)
+            if self.memory.left >= picture.nbytes:
+                self.memory.left -= picture.nbytes
+                self._pictures[index] = picture
         return picture, record, picture.shape[1] / record.width
 
 
@@ -209,14 +225,15 @@ def open_pools(
     Raises:
         DataError: No folder is there at all.
     """
+    memory = Memory()
     pools = [
-        Pool(load_folder(root / source.folder, source.negatives, source.split), source.share)
+        Pool(load_folder(root / source.folder, source.negatives, source.split), source.share, memory=memory)
         for source in SOURCES
         if source.folder not in without and (root / source.folder / "labels.jsonl").exists()
     ]
     if (root / "labels.jsonl").exists():
-        pools.append(Pool(load_folder(root), 1.0))
-    pools += [Pool(load_folder(folder), share) for folder, share in extra]
+        pools.append(Pool(load_folder(root), 1.0, memory=memory))
+    pools += [Pool(load_folder(folder), share, memory=memory) for folder, share in extra]
     if not pools:
         names = ", ".join(source.folder for source in SOURCES)
         raise DataError(f"{root}: holds neither labels.jsonl nor any of the folders {names}")

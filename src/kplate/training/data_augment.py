@@ -11,16 +11,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate.training.data import PERMIT, PLATE, Array, Pool, Record
+from kplate.training.data import CLASSES, PERMIT, PLATE, Array, Pool, Record
 
 Image = NDArray[np.uint8]
 
 MIN_VISIBLE = 0.45  # share of an object that must stay in the frame for it to be taught
-MIN_SIDE = {0: 8.0, 1: 6.0, 2: 6.0}  # px; smaller objects of each class are ignored
+MIN_SIDE = 6.0  # px; smaller objects are ignored
 GREY_PERMIT = 24.0  # px; smaller permits are not taught in grey pictures
 FLIP = 0.5
-MOSAIC = 0.2
-FOCUS = 0.35  # how often the view is laid around an object
+MOSAIC = 0.4  # four pictures in one: what is far away without a frame of nothing around it
+FOCUS = 0.42  # how often the view is laid around an object
+ZOOM = (0.75, 1.05, 2.6)  # least, likeliest and largest enlargement, 1 = the whole picture fills the frame
+SHIFT = 0.12  # share of the frame by which a picture may leave its middle
+PERSPECTIVE = 0.25  # how often a picture is seen from a slant
+SLANT = 0.12  # and by how much: relative change of scale over half a frame
+INFRA_RED = 0.3  # share of grey pictures in which plates shine, as they do under infra-red light
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,15 @@ class Sampler:
     Args:
         pools: Sources with their shares.
         rng: Source of randomness.
+        classes: Names of the classes; kplate's own get views and light of their own.
     """
 
-    def __init__(self, pools: Sequence[Pool], rng: np.random.Generator) -> None:
+    def __init__(
+        self, pools: Sequence[Pool], rng: np.random.Generator, classes: Sequence[str] = CLASSES
+    ) -> None:
+        self.classes = len(classes)
+        self.plate = classes.index(CLASSES[PLATE]) if CLASSES[PLATE] in classes else None
+        self.permit = classes.index(CLASSES[PERMIT]) if CLASSES[PERMIT] in classes else None
         self.pools = [pool for pool in pools if pool.records]
         shares = np.asarray([pool.share for pool in self.pools])
         self.shares = shares / shares.sum()
@@ -50,7 +61,7 @@ class Sampler:
     def batch(self, count: int, height: int, width: int) -> Batch:
         """One batch of `count` pictures of `height` x `width` px."""
         pictures = np.empty((count, height, width, 3), np.uint8)
-        objects, ignored, negatives = [], [], np.ones((count, 3), np.float32)
+        objects, ignored, negatives = [], [], np.ones((count, self.classes), np.float32)
         for n in range(count):
             found, unsure, negatives[n] = self._draw(pictures[n])
             objects.append(np.insert(found, 0, n, axis=1))
@@ -75,7 +86,9 @@ class Sampler:
                 canvas[top:bottom, left:right] = tile
                 found_all.append(found + shift)
                 unsure_all.append(unsure + shift)
-                area = [[label, left, top, right, bottom] for label in range(3) if negative[label] == 0]
+                area = [
+                    [label, left, top, right, bottom] for label in range(self.classes) if negative[label] == 0
+                ]
                 unsure_all.append(np.asarray(area, np.float32).reshape(-1, 5))
                 weights.append(negative)
         degrade(canvas, self.rng)
@@ -88,12 +101,16 @@ class Sampler:
         """Fills the canvas with a view of a random picture; gives objects, ignored regions, weights."""
         pool = self.pools[self.rng.choice(len(self.pools), p=self.shares)]
         picture, record, scale = pool.get(int(self.rng.integers(len(pool.records))))
-        matrix, picture = self._view(picture, record, scale, canvas.shape[0], canvas.shape[1])
+        height, width = canvas.shape[:2]
+        matrix, picture = self._view(picture, record, scale, height, width)
+        if self.rng.random() < PERSPECTIVE:
+            matrix = slant(width, height, self.rng) @ np.vstack((matrix, (0, 0, 1)))
+        warp = cv2.warpAffine if len(matrix) == 2 else cv2.warpPerspective
         fill = int(self.rng.integers(0, 256))
-        cv2.warpAffine(
+        warp(
             picture,
-            matrix.astype(np.float64),
-            (canvas.shape[1], canvas.shape[0]),
+            matrix,
+            (width, height),
             dst=canvas,
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,
@@ -101,10 +118,13 @@ class Sampler:
         )
         grey = recolour(canvas, self.rng)
         own = picture.shape[1] / record.width
-        objects, lost = move(record.objects, matrix, own, canvas.shape[0], canvas.shape[1])
-        if grey:  # a small permit without its colour is a badge
+        objects, lost = move(record.objects, matrix, own, height, width)
+        if grey:
+            if self.plate is not None and self.rng.random() < INFRA_RED:
+                shine(canvas, objects[objects[:, 0] == self.plate, 1:], self.rng)
             sides = (objects[:, 3:] - objects[:, 1:3]).max(axis=1, initial=0.0)
-            doubtful = (objects[:, 0] == PERMIT) & (sides < GREY_PERMIT)
+            # A small permit without its colour is a badge.
+            doubtful = (objects[:, 0] == self.permit) & (sides < GREY_PERMIT)
             objects, lost = objects[~doubtful], np.concatenate((lost, objects[doubtful]))
         unsure, rest = move(record.ignored, matrix, own, canvas.shape[0], canvas.shape[1])
         return objects, np.concatenate((lost, unsure, rest)), np.asarray(record.negatives, np.float32)
@@ -116,11 +136,11 @@ class Sampler:
         rng = self.rng
         rows, columns = picture.shape[:2]
         fit = min(width / columns, height / rows)
-        zoom = float(fit * np.exp(rng.triangular(np.log(0.4), np.log(1.0), np.log(2.6))))
+        zoom = float(fit * np.exp(rng.triangular(*np.log(ZOOM))))
         centre = np.array([columns / 2, rows / 2])
         if record.objects.shape[0] and rng.random() < FOCUS:
-            plates = record.objects[record.objects[:, 0] == PLATE]
-            permits = record.objects[record.objects[:, 0] == PERMIT]
+            plates = record.objects[record.objects[:, 0] == self.plate]
+            permits = record.objects[record.objects[:, 0] == self.permit]
             near = permits if len(permits) and rng.random() < 0.5 else plates
             among = near if len(near) else record.objects
             box = among[int(rng.integers(len(among))), 1:] * scale
@@ -128,13 +148,13 @@ class Sampler:
             largest = 0.3 if near is permits else 0.85
             target = np.exp(rng.uniform(np.log(8), np.log(largest * width)))
             if len(near):
-                zoom = float(np.clip(target / max(2.0, box[2] - box[0]), 0.4 * fit, 4.0 * fit))
+                zoom = float(np.clip(target / max(2.0, box[2] - box[0]), 0.6 * fit, 4.0 * fit))
         if zoom < 0.6:
             smaller = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
             picture = np.asarray(smaller, np.uint8)
             centre, zoom = centre / 2, zoom * 2
         room = np.maximum(
-            np.array([width, height]) * 0.22, np.abs(np.array([columns, rows]) * fit - [width, height]) / 2
+            np.array([width, height]) * SHIFT, np.abs(np.array([columns, rows]) * fit - [width, height]) / 2
         )
         at = np.array([width, height]) / 2 + rng.uniform(-1, 1, 2) * room
         angle = np.deg2rad(rng.normal(0, 3.0))
@@ -146,14 +166,30 @@ class Sampler:
         return np.concatenate((linear, (at - linear @ centre)[:, None]), axis=1), picture
 
 
+def slant(width: int, height: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A perspective, 3 x 3, that leaves the middle of a frame where it is and the corners near theirs."""
+    middle = np.array(((1, 0, -width / 2), (0, 1, -height / 2), (0, 0, 1)), np.float64)
+    change = np.eye(3)
+    change[2, :2] = rng.uniform(-SLANT, SLANT, 2) * 2 / np.array((width, height))
+    return np.asarray(np.linalg.inv(middle) @ change @ middle)
+
+
+def shine(image: Image, boxes: Array, rng: np.random.Generator) -> None:
+    """Darkens a grey picture and lets plates throw the camera's own light back, in place."""
+    lit = np.full(image.shape[:2], rng.uniform(0.3, 0.8), np.float32)
+    for x1, y1, x2, y2 in boxes.astype(int):
+        lit[y1:y2, x1:x2] = rng.uniform(1.0, 1.7)
+    image[:] = np.clip(image * lit[..., None], 0, 255).astype(np.uint8)
+
+
 def move(
     rows: Array, matrix: NDArray[np.float64], scale: float, height: int, width: int
 ) -> tuple[Array, Array]:
-    """Boxes after an affine warp, clipped to the canvas: those to teach, and those to ignore.
+    """Boxes after a warp, clipped to the canvas: those to teach, and those to ignore.
 
     Args:
         rows: M x 5 (class, box) in px of the label.
-        matrix: 2 x 3, from picture to canvas.
+        matrix: 2 x 3 or 3 x 3, from picture to canvas.
         scale: From px of the label to px of the picture.
         height: Canvas height in px.
         width: Canvas width in px.
@@ -163,6 +199,8 @@ def move(
     x1, y1, x2, y2 = (rows[:, 1:] * scale).T
     corners = np.stack((np.stack((x1, x2, x2, x1)), np.stack((y1, y1, y2, y2))))  # 2 x 4 x M
     moved = np.einsum("ij,jkm->ikm", matrix[:, :2], corners) + matrix[:, 2][:, None, None]
+    if len(moved) == 3:
+        moved = moved[:2] / moved[2:]
     # The mean of the extremes: a box turned by an angle grows, the object in it less so.
     ordered = np.sort(moved, axis=1)
     low, high = ordered[:, :2].mean(1), ordered[:, 2:].mean(1)
@@ -173,8 +211,7 @@ def move(
     visible = np.prod(np.maximum(inner_high - inner_low, 0), axis=0) / area
     result = np.column_stack((rows[:, 0], inner_low.T, inner_high.T)).astype(np.float32)
     sides = np.minimum(inner_high - inner_low, 1e9).max(0)
-    least = np.asarray([MIN_SIDE[int(label)] for label in rows[:, 0]])
-    taught = (visible >= MIN_VISIBLE) & (sides >= least)
+    taught = (visible >= MIN_VISIBLE) & (sides >= MIN_SIDE)
     seen = (visible > 0.02) & ~taught
     return result[taught], result[seen]
 

@@ -29,7 +29,7 @@ def read_lines(path: Path, split: str | None) -> Labels:
 
     Args:
         path: The file.
-        split: Keep only lines with this `split`; None keeps all.
+        split: Keep only lines with this `split`, which is `train` where none is said; None keeps all.
     """
     return Labels(_of_lines(path, split))
 
@@ -44,7 +44,7 @@ def _of_lines(path: Path, split: str | None) -> Iterator[Entry]:
             continue
         if not isinstance(row, dict):
             yield Entry(source, problem="not a JSON object")
-        elif split is None or row.get("split") == split:
+        elif split is None or (row.get("split") or "train") == split:
             yield _of_row(source, row, path.parent)
 
 

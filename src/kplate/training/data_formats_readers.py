@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,7 +75,7 @@ class Labels:
     """
 
     entries: Iterable[Entry]
-    names: tuple[str, ...] | None = field(default=None)
+    names: tuple[str, ...] | None = None
 
 
 def open_labels(path: Path, classes: Sequence[str] | None, split: str | None) -> Labels:
