@@ -75,7 +75,8 @@ def load(weights: StrPath | None, task: str) -> tuple[Path, Manifest]:
 
     Args:
         weights: A folder that holds ``<task>.json``, a manifest, or a network whose manifest lies beside
-            it under the same name; None for the network that ships with kplate.
+            it under the same name, its suffix replaced by ``.json`` or followed by it; None for the network
+            that ships with kplate.
         task: ``detector`` or ``reader``.
 
     Returns:
@@ -116,7 +117,7 @@ def find(weights: StrPath | None, task: str) -> list[tuple[Path, Manifest]]:
     """
     main = _manifest_path(weights, task)
     sources = [main]
-    if weights is None or Path(weights).is_dir():
+    if main.name == f"{task}.json" and (weights is None or Path(weights).is_dir()):
         sources = _manifests(main.parent, task) or sources
     found = [(path, _read(path)) for path in sources]
     for path, manifest in found:
@@ -193,6 +194,9 @@ def _manifest_path(weights: StrPath | None, task: str) -> Path:
     if not os.fspath(weights):
         raise WeightsError(f"cannot load the {task}: the path is empty")
     path = Path(weights)
+    own = path.with_name(f"{path.name}.json")
+    if own.is_file():  # such as detector.int8.tflite.json, also beside a network that is a folder
+        return own
     if path.is_dir():
         return path / f"{task}.json"
     if not path.exists():
