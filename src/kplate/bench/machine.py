@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import kplate
 from kplate.engines import thread_count
+from kplate.engines.runtimes import RUNTIMES
 
 #: Packages whose version matters to speed or answers, as they are called where they are installed from.
 PACKAGES: Final = (
@@ -17,13 +18,7 @@ PACKAGES: Final = (
     "opencv-python",
     "simplejpeg",
     "pillow",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "onnxruntime-directml",
-    "ai-edge-litert",
-    "openvino",
-    "tensorflow",
-    "tensorflow-cpu",
+    *(name for runtime in RUNTIMES.values() for name in runtime.distributions),
     "torch",
 )
 #: What of a processor's abilities decides how fast networks run.

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "events": "list, export and delete what the store of events holds",
     "evaluate": "measure accuracy on labelled pictures",
     "bench": "time the networks on this machine, engine by engine",
+    "doctor": "examine what is installed, whether it works, and what to do where it does not",
     "synth": "render labelled plates or whole scenes",
     "train": "train a reader or a detector",
     "export": "turn a trained network into the file that is run",

@@ -18,6 +18,7 @@ class Runtime:
         name: What it is called in ``--engine``.
         title: What it is called in sentences.
         package: The module to import; whether there is one tells whether it is installed.
+        distributions: What brings that module, as `pip` calls it; only one of them should be installed.
         module: Ours, which runs it.
         factory: The class in it, which fits :class:`kplate.engines.Engine`.
         suffixes: Of the files that it runs, its own first; an empty one stands for folders.
@@ -28,6 +29,7 @@ class Runtime:
     name: str
     title: str
     package: str
+    distributions: tuple[str, ...]
     module: str
     factory: str
     suffixes: tuple[str, ...]
@@ -43,6 +45,7 @@ RUNTIMES: Final = {
             name="onnx",
             title="ONNX Runtime",
             package="onnxruntime",
+            distributions=("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"),
             module="kplate.engines.onnx",
             factory="OnnxEngine",
             suffixes=(".onnx",),
@@ -53,6 +56,7 @@ RUNTIMES: Final = {
             name="litert",
             title="LiteRT",
             package="ai_edge_litert",
+            distributions=("ai-edge-litert",),
             module="kplate.engines.litert",
             factory="LiteRtEngine",
             suffixes=(".tflite",),
@@ -63,6 +67,7 @@ RUNTIMES: Final = {
             name="openvino",
             title="OpenVINO",
             package="openvino",
+            distributions=("openvino",),
             module="kplate.engines.openvino",
             factory="OpenVinoEngine",
             suffixes=(".xml", ".onnx"),
@@ -73,6 +78,7 @@ RUNTIMES: Final = {
             name="saved_model",
             title="TensorFlow",
             package="tensorflow",
+            distributions=("tensorflow", "tensorflow-cpu"),
             module="kplate.engines.saved_model",
             factory="SavedModelEngine",
             suffixes=("", ".saved_model"),
