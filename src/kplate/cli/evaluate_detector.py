@@ -31,7 +31,7 @@ _ONLY_NAMES: Final = {"vehicles": "car", "plates": "license_plate", "permits": "
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure; the status is 1 where a picture could not be read.
+    """Measure; the status is 1 where a picture or a label could not be used.
 
     Raises:
         KplateError: The arguments contradict one another, or the labels or the network cannot be used.
@@ -45,7 +45,11 @@ def run(args: argparse.Namespace) -> int:
     unknown = [name for name in only if name not in own.labels]
     if unknown:
         raise KplateError(f"--only: the network does not find {unknown[0]!r}: {', '.join(own.labels)}")
-    samples = _samples(args, only)
+    samples, problems = _samples(args, own.labels, only)
+    for problem in problems:
+        screen.complain(problem)
+    if not samples:
+        return FAILED
     report = prepare_file(args.report) if args.report else None
     curve = prepare_file(args.curve) if args.curve else None
     thresholds = {label: own.threshold(label) for label in _measured(samples, own.labels, only)}
@@ -67,17 +71,21 @@ def run(args: argparse.Namespace) -> int:
     for name, path in (("report", report), ("curve", curve)):
         if path and not args.json:
             print(f"{name}: {path}")
-    return FAILED if summary.failed else 0
+    return FAILED if summary.failed or problems else 0
 
 
-def _samples(args: argparse.Namespace, only: Sequence[str]) -> list[BoxSample]:
+def _samples(
+    args: argparse.Namespace, labels: Sequence[str], only: Sequence[str]
+) -> tuple[list[BoxSample], list[str]]:
+    """Load the pictures of all folders, and list the labels that cannot be used."""
     splits = [name for name in (args.split or "").split(",") if name]
-    folders = [args.folder, *args.further]
-    return [
-        sample
-        for folder in folders
-        for sample in load_boxes(folder, labels=args.labels, splits=splits, only=only)
-    ]
+    samples: list[BoxSample] = []
+    problems: list[str] = []
+    for folder in (args.folder, *args.further):
+        found, wrong = load_boxes(folder, labels, labels=args.labels, splits=splits, only=only)
+        samples += found
+        problems += wrong
+    return samples, problems
 
 
 def _title(args: argparse.Namespace) -> str:
