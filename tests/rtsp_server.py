@@ -1,7 +1,7 @@
 """An RTSP server of GStreamer that repeats a folder of JPEG frames as H.264, for the tests of cameras.
 
-It runs under the system's Python, which has GStreamer's bindings: ``/usr/bin/python3 rtsp_server.py FOLDER PORT
-[USER PASSWORD]``. It prints ``ready`` when it listens.
+It runs under the system's Python, which has GStreamer's bindings:
+``/usr/bin/python3 rtsp_server.py FOLDER PORT [USER PASSWORD]``. It prints ``ready`` when it listens.
 """
 
 import sys

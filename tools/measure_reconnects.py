@@ -1,6 +1,6 @@
 """Kills and restarts an RTSP server under ``kplate watch``; tells how long recovery took and what memory did.
 
-Needs GStreamer's RTSP server, see tests/rtsp_server.py. Every fourth time the server is not killed but stopped,
+Needs GStreamer's RTSP server, see tests/rtsp_server.py. Every fourth time the server is not killed but stops,
 so that the connection stays open and nothing comes: a camera that hangs.
 
     python tools/measure_reconnects.py FOLDER_OF_JPEG_FRAMES --times 20

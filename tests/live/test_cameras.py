@@ -1,0 +1,163 @@
+"""Cameras, with an RTSP server of GStreamer that is killed, hung and restarted."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kplate.live.cameras import Camera
+from kplate.live.model import Connection, SourceError
+from kplate.live.status import StatusKeeper
+
+PYTHON = Path("/usr/bin/python3")
+SCRIPT = Path(__file__).parents[1] / "rtsp_server.py"
+PACKAGES = (
+    "gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good "
+    "gstreamer1.0-plugins-ugly python3-gi"
+)
+PROBE = (
+    "import gi; gi.require_version('Gst', '1.0'); gi.require_version('GstRtspServer', '1.0'); "
+    "from gi.repository import Gst, GstRtspServer; Gst.init(None); "
+    "names = ('multifilesrc', 'jpegdec', 'x264enc', 'rtph264pay'); "
+    "assert all(map(Gst.ElementFactory.find, names))"
+)
+
+
+class Server:
+    """The server; its port stays the same over restarts."""
+
+    def __init__(self, frames: Path, *credentials: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._command = [str(PYTHON), str(SCRIPT), str(frames), str(self.port), *credentials]
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def hang(self) -> None:
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture(scope="module")
+def frames(passing_cars: Path) -> Path:
+    if not PYTHON.exists() or subprocess.run([str(PYTHON), "-c", PROBE], capture_output=True).returncode:
+        pytest.skip(f"there is no RTSP server to test with: apt-get install {PACKAGES}")
+    return passing_cars / "frames"
+
+
+@pytest.fixture
+def server(frames: Path) -> Iterator[Server]:
+    running = Server(frames)
+    yield running
+    running.kill()
+
+
+def wait(camera: Camera, *wanted: Connection, seconds: float) -> float:
+    """Wait for a state and return how long it took."""
+    began = time.monotonic()
+    while camera.state.connection not in wanted:
+        assert time.monotonic() - began < seconds, camera.state
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def test_a_camera_is_found_again_after_it_was_killed_and_after_it_hung(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "kplate.live")
+    times: list[float] = []
+    with Camera(f"rtsp://127.0.0.1:{server.port}/stream") as camera:
+
+        def consume() -> None:
+            times.extend(frame.time for frame in camera)
+
+        reader = threading.Thread(target=consume, daemon=True)
+        reader.start()
+        wait(camera, Connection.CONNECTED, seconds=15)
+        time.sleep(1.5)
+        assert camera.state.rate > 5
+        assert camera.state.lag < 1
+        for stop in (server.kill, server.hang):
+            stop()
+            wait(camera, Connection.STALLED, Connection.WAITING, Connection.CONNECTING, seconds=10)
+            server.kill()
+            before = camera.state.frames
+            server.start()
+            began = time.monotonic()
+            while camera.state.frames <= before:
+                assert time.monotonic() - began < 15
+                time.sleep(0.05)
+            wait(camera, Connection.CONNECTED, seconds=2)
+        assert camera.state.reconnects == 2
+    reader.join(10)
+    assert not reader.is_alive()
+    assert times == sorted(times)
+    assert "is connected again" in caplog.text
+    assert "trying again in" in caplog.text
+
+
+def test_only_the_newest_frame_is_kept(server: Server) -> None:
+    with Camera(f"rtsp://127.0.0.1:{server.port}/stream") as camera:
+        frames = iter(camera)
+        first = next(frames)
+        time.sleep(1.5)
+        second = next(frames)
+        assert second.index - first.index > 10
+        assert camera.state.dropped >= second.index - first.index - 1
+
+
+def test_credentials_open_the_camera_and_are_told_nowhere(
+    frames: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO, "kplate.live")
+    server = Server(frames, "admin", "geheim!")
+    status = tmp_path / "status.json"
+    try:
+        address = f"rtsp://admin:geheim!@127.0.0.1:{server.port}/stream"
+        with Camera(address) as camera, StatusKeeper(camera, file=status) as keeper:
+            next(iter(camera))
+            assert keeper.values()["source"] == f"rtsp://127.0.0.1:{server.port}/stream"
+        wrong = address.replace("geheim!", "verraten")
+        with (
+            pytest.raises(SourceError, match="another user name or password") as caught,
+            Camera(wrong) as camera,
+        ):
+            next(iter(camera))
+        gone = address.replace("/stream", "/nothing")
+        with pytest.raises(SourceError) as other, Camera(gone) as camera:
+            next(iter(camera))
+    finally:
+        server.kill()
+    out = capfd.readouterr()
+    told = [str(caught.value), str(other.value), caplog.text, status.read_text(), out.out, out.err]
+    assert not any(secret in text for text in told for secret in ("geheim", "verraten", "admin"))
+
+
+def test_a_camera_that_is_not_there_can_be_waited_for(frames: Path) -> None:
+    server = Server(frames)
+    server.kill()
+    with Camera(f"rtsp://127.0.0.1:{server.port}/stream", wait=True) as camera:
+        found = threading.Event()
+        threading.Thread(target=lambda: next(iter(camera)) and found.set(), daemon=True).start()
+        wait(camera, Connection.WAITING, seconds=5)
+        assert "connection refused" in (camera.state.problem or "")
+        server.start()
+        assert found.wait(15)
+    server.kill()
