@@ -6,9 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from kplate import __version__
 from kplate.cli.common import CANCELLED, FAILED, PIPE_CLOSED, complain, prepare_streams
 from kplate.errors import KplateError
 from kplate.files import printable, reason_of
@@ -38,7 +37,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     Commands that are not asked for stay unimported, which keeps ``kplate read`` quick to start.
     """
     parser = argparse.ArgumentParser(prog="kplate", description=_PROLOGUE)
-    parser.add_argument("--version", action="version", version=f"kplate {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, line in COMMANDS.items():
         child = commands.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
@@ -47,6 +46,16 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
             module.configure(child)
             child.set_defaults(run=module.run)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        from kplate import __version__
+
+        print(f"kplate {__version__}")
+        parser.exit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

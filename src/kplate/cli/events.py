@@ -120,7 +120,7 @@ def _show(found: Iterator[Event]) -> None:
     count = 0
     if not screen.shows_table:
         for event in found:
-            print("\t".join(printable(cell) for cell in _row(event)))
+            print(line_of(event))
         return
     while True:
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=count == 0)
@@ -136,6 +136,11 @@ def _show(found: Iterator[Event]) -> None:
             break
         screen.out.print(table)
     screen.out.print(Text(f"{count} events" if count != 1 else "1 event", style="dim"))
+
+
+def line_of(event: Event) -> str:
+    """Return an event as one line with tabs between its parts."""
+    return "\t".join(printable(cell) for cell in _row(event))
 
 
 def _row(event: Event) -> list[str]:

@@ -1,6 +1,8 @@
 """Reaching an MQTT broker: its address, TLS, and a client that is driven by the caller's own thread."""
 
+import hashlib
 import os
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -100,6 +102,12 @@ class Broker:
             insecure=options.get("insecure", "0").lower() not in ("0", "", "no", "false"),
             client=options.get("client"),
         )
+
+
+def client_name(purpose: str) -> str:
+    """Return a name for this machine's client at a broker: the same in every run with the same purpose."""
+    told = f"{socket.gethostname()} {purpose}"
+    return f"kplate-{hashlib.sha256(told.encode()).hexdigest()[:10]}"
 
 
 def _reason(error: ValueError) -> str:

@@ -1,8 +1,6 @@
 """From addresses and paths to open sinks."""
 
-import hashlib
 import os
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -135,10 +133,12 @@ def _remote(target: str, store: Path) -> _Remote:
     scheme = target.partition("://")[0].lower()
     if scheme in ("mqtt", "mqtts"):
         from kplate.sinks.mqtt import MqttCarrier
-        from kplate.sinks.mqtt_client import Broker
+        from kplate.sinks.mqtt_client import Broker, client_name
 
         broker = Broker.parse(target)
-        return _Remote(broker.name, MqttCarrier(broker, client_name(broker.name, store)), False)
+        return _Remote(
+            broker.name, MqttCarrier(broker, client_name(f"{store.resolve()} {broker.name}")), False
+        )
     if scheme == "s3":
         from kplate.sinks.objects import ObjectStorage
 
@@ -148,9 +148,3 @@ def _remote(target: str, store: Path) -> _Remote:
 
     webhook = Webhook(target, os.environ.get("KPLATE_WEBHOOK_SECRET"))
     return _Remote(webhook.name, Postman(webhook.send), False)
-
-
-def client_name(purpose: str, store: Path) -> str:
-    """Return a name for this machine's MQTT client: the same in every run, another for another store."""
-    told = f"{socket.gethostname()} {store.resolve()} {purpose}"
-    return f"kplate-{hashlib.sha256(told.encode()).hexdigest()[:10]}"

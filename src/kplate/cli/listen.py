@@ -1,0 +1,121 @@
+"""``kplate listen``: read one picture of a camera whenever a message asks, or every so often."""
+
+import argparse
+import contextlib
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from kplate.cli.common import (
+    add_run_arguments,
+    complain,
+    open_recognizer,
+    score,
+    write_json_line,
+)
+from kplate.cli.event_sinks import add_sink_arguments, duration, open_sinks_of, privacy_of
+from kplate.errors import KplateError
+
+if TYPE_CHECKING:
+    from kplate.events import Event
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--camera", action="append", default=[], type=_named, required=True, metavar="NAME=ADDRESS",
+        help="a camera, such as B1-A1=rtsp://host/stream; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bay", action="append", default=[], type=_named, metavar="NAME=CAMERA",
+        help="a bay that one of the cameras sees; messages may ask for it as well",
+    )  # fmt: skip
+    parser.add_argument(
+        "--mqtt", metavar="URL",
+        help="listen to this broker, such as mqtt://broker/kplate: a message on NAME-In, kplate/read/NAME, "
+        'or JSON {"camera": "NAME"} on kplate/read is answered on NAME-Out or kplate/answer/NAME',
+    )  # fmt: skip
+    parser.add_argument(
+        "--snapshot-every",
+        type=_seconds,
+        metavar="S",
+        help="read each camera every so many seconds, such as 180",
+    )
+    parser.add_argument(
+        "--stay-connected", action="store_true",
+        help="keep the cameras open: pictures come at once, and decoding goes on all the time",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print events as JSON Lines")
+    parser.add_argument(
+        "--min-score", type=score, metavar="S", help="trust a reading from this score on (0 to 1)"
+    )
+    add_sink_arguments(parser)
+    add_run_arguments(parser)
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not (separator and name and value) or any(character in name for character in "+#/\0"):
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=VALUE; the name holds none of + # /")
+    return name, value
+
+
+def _seconds(text: str) -> float:
+    """Read an argument such as ``180``, ``180s`` or ``3m``."""
+    span = duration(f"{text}s" if text.strip().replace(".", "", 1).isdecimal() else text).total_seconds()
+    if span < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time of at least one second")
+    return span
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command until it is interrupted, and return the exit status."""
+    if args.mqtt is None and args.snapshot_every is None:
+        raise KplateError("nothing to do: give --mqtt, --snapshot-every or both")
+    cameras = dict(args.camera)
+    places = {name: name for name in cameras} | dict(args.bay)
+    for bay, camera in args.bay:
+        if camera not in cameras:
+            raise KplateError(
+                f"bay {bay} names the camera {camera!r}, but there is none: give --camera {camera}=…"
+            )
+
+    from kplate.cli.events import line_of
+    from kplate.live.commands import Commands
+    from kplate.live.grabbing import Grabber
+    from kplate.sinks.mqtt_client import client_name
+
+    def told(event: "Event") -> None:
+        if args.json:
+            write_json_line(event.to_json())
+        else:
+            print(line_of(event), flush=True)
+
+    recognizer = open_recognizer(args)
+    with (
+        open_sinks_of(args, complain) as sinks,
+        Grabber(cameras, stay=args.stay_connected) as grab,
+        Commands(
+            places,
+            grab,
+            recognizer,
+            sinks,
+            broker=args.mqtt,
+            every=args.snapshot_every,
+            privacy=privacy_of(args),
+            log=complain,
+            told=told,
+            client=client_name("listen " + " ".join(places)),
+        ),
+    ):
+        _until_stopped()
+    return 0
+
+
+def _until_stopped() -> None:
+    """Wait for SIGTERM, after which everything is closed in order; Ctrl-C does the same by its exception."""
+    stop = threading.Event()
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    while not stop.wait(0.5):
+        pass
