@@ -40,6 +40,7 @@ NEIGHBOURS = {
     ("training", "nets"),
     ("export", "nets"),
     ("export", "training"),
+    ("export", "synth"),  # what int8 is calibrated on, and exported networks are checked on
 }
 #: Rooms that only development needs: reading a plate must never import them.
 WORKSHOPS = ("kplate.nets", "kplate.synth", "kplate.training", "kplate.export")

@@ -1,11 +1,6 @@
-"""Exports the detector with its manifest.
+"""Exports a trained detector to ONNX with its manifest, checked against PyTorch."""
 
-`python -m kplate.export.detector CHECKPOINT [--out DIR]` writes `detector.onnx` and `detector.json`.
-"""
-
-import argparse
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +9,17 @@ import torch
 from torch import nn
 
 from kplate.export.onnx import export_onnx
-from kplate.nets.darknet import NANO_CFG, Darknet
+from kplate.nets.darknet import Darknet
 from kplate.training.data import CLASSES
-from kplate.training.detector import load_average
 from kplate.weights import Manifest, fingerprint, write_manifest
 
-SHIPPED = Path(__file__).parents[1] / "weights"
 #: Input shapes the exported network is compared on: square, wide, upright, and a batch.
 SHAPES = ((2, 3, 416, 416), (1, 3, 256, 416), (1, 3, 640, 384), (3, 3, 96, 128))
 #: Lowest scores that are reported: a little below those of the best F1 on the validation split of
 #: `openimages_plates`; permits are held to more, for badges look like them.
 THRESHOLDS = {"car": 0.5, "license_plate": 0.55, "disabled_sticker": 0.6}
+#: The same for other classes, of which nothing is known.
+OTHER_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +48,29 @@ def fuse(network: Darknet) -> Darknet:
     return network
 
 
-def export_detector(network: Darknet, folder: Path, facts: Facts) -> Manifest:
+def facts_of(state: Mapping[str, Any], told: Mapping[str, Any]) -> Facts:
+    """What a manifest says of a training.
+
+    Args:
+        state: The checkpoint's.
+        told: What the user says: `training`, `accuracy` and `thresholds`, each of which may be missing.
+    """
+    training = {"steps": state["step"], "minutes": round(state["minutes"], 1), **told.get("training", {})}
+    classes = state.get("classes", CLASSES)
+    thresholds = {name: THRESHOLDS.get(name, OTHER_THRESHOLD) for name in classes}
+    return Facts(training, told.get("accuracy", {}), {**thresholds, **told.get("thresholds", {})})
+
+
+def export_detector(
+    network: Darknet, folder: Path, facts: Facts, classes: Sequence[str] = CLASSES
+) -> Manifest:
     """Writes `detector.onnx` and `detector.json`.
 
     Args:
         network: Trained, in evaluation mode; it is changed (its normalisations are folded away).
         folder: Where both files go.
         facts: For the manifest.
+        classes: Names of what it finds.
 
     Raises:
         WeightsError: The exported network differs from its source.
@@ -89,7 +100,7 @@ def export_detector(network: Darknet, folder: Path, facts: Facts) -> Manifest:
         file=path.name,
         sha256=fingerprint(path),
         input=network.size,
-        classes=CLASSES,
+        classes=tuple(classes),
         threshold=min(facts.thresholds.values()),
         extra={
             "heads": heads,
@@ -101,23 +112,3 @@ def export_detector(network: Darknet, folder: Path, facts: Facts) -> Manifest:
     )
     write_manifest(path.with_suffix(".json"), manifest)
     return manifest
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line of the export."""
-    parser = argparse.ArgumentParser(description="Export a trained detector to ONNX.")
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--cfg", type=Path, default=NANO_CFG)
-    parser.add_argument("--out", type=Path, default=SHIPPED)
-    parser.add_argument("--facts", type=Path, help="JSON with `training` and `accuracy` for the manifest")
-    options = parser.parse_args(arguments)
-    network, state = load_average(options.checkpoint, options.cfg)
-    told = json.loads(options.facts.read_text(encoding="utf-8")) if options.facts else {}
-    training = {"steps": state["step"], "minutes": round(state["minutes"], 1), **told.get("training", {})}
-    facts = Facts(training, told.get("accuracy", {}), told.get("thresholds", THRESHOLDS))
-    manifest = export_detector(network, options.out, facts)
-    print(f"{options.out / manifest.file}: {(options.out / manifest.file).stat().st_size / 1e6:.2f} MB")
-
-
-if __name__ == "__main__":
-    main()

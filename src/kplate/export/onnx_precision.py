@@ -1,0 +1,99 @@
+"""ONNX networks with smaller numbers: weights in float16, or convolutions in int8."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+from kplate.errors import WeightsError
+
+Array = NDArray[np.float32]
+
+#: Constants of fewer values stay as they are: they are factors and limits, not weights.
+_LEAST_VALUES: Final = 256
+#: Beyond this, float16 knows only infinity.
+_LARGEST_HALF: Final = float(np.finfo(np.float16).max)
+#: The part of a reader's graph that places and samples the plate; it stays in float32.
+_SAMPLING: Final = "GridSample"
+
+
+def with_float16_weights(model: bytes) -> bytes:
+    """Store the weights in float16; runtimes turn them back into float32 when they load the network.
+
+    Args:
+        model: A float32 ONNX network.
+
+    Raises:
+        WeightsError: A weight is too large for float16.
+    """
+    network = onnx.load_from_string(model)
+    graph = network.graph
+    casts = []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or values.size < _LEAST_VALUES:
+            continue
+        if not float(np.abs(values).max()) <= _LARGEST_HALF:
+            raise WeightsError(f"cannot write float16: the values of {tensor.name} are too large for it")
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.float16"))
+        casts.append(helper.make_node("Cast", [f"{name}.float16"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(network)
+    return network.SerializeToString()
+
+
+def with_int8(model: bytes, batches: Sequence[Array]) -> bytes:
+    """Let the convolutions, and what lies between them, compute in int8; the rest stays in float32.
+
+    Args:
+        model: A float32 ONNX network with one input.
+        batches: float32 1 x 3 x H x W pictures that show what values occur.
+    """
+    network = onnx.load_from_string(model)
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
+        source.write_bytes(model)
+        quantize_static(
+            source,
+            target,
+            _Pictures(network.graph.input[0].name, batches),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_quantize=_nodes(network),
+            extra_options={"QuantizeBias": True},
+        )
+        return target.read_bytes()
+
+
+class _Pictures(CalibrationDataReader):  # type: ignore[misc]
+    """Hands pictures to the quantiser, one at a time."""
+
+    def __init__(self, name: str, batches: Sequence[Array]) -> None:
+        self._rows: Iterator[dict[str, Array]] = iter([{name: batch} for batch in batches])
+
+    def get_next(self) -> dict[str, Array] | None:
+        """Return the next one, or None."""
+        return next(self._rows, None)
+
+
+def _nodes(network: Any) -> list[str]:
+    """Name the nodes to compute in int8, giving a name to those that have none."""
+    graph = network.graph
+    joins = {"Concat", "LeakyRelu", "MaxPool", "Relu", "Resize", "Split"}
+    wanted = {"Conv"} if any(node.op_type == _SAMPLING for node in graph.node) else {"Conv", *joins}
+    return [node.name for node in graph.node if node.op_type in wanted]

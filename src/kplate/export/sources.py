@@ -1,0 +1,234 @@
+"""What an export begins with: shipped weights, a folder of weights, a training's result, or Darknet files.
+
+Whatever it is, it becomes a float32 ONNX network with its manifest first: that is what every exported file is
+compared with. A PyTorch network is built from it only where a format needs one.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from kplate import weights as manifests
+from kplate.darknet.model import load_model
+from kplate.errors import KplateError, WeightsError
+from kplate.export.libraries import require
+from kplate.files import printable, reason_of
+from kplate.weights import Manifest, fingerprint
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: What trainings leave in their folders, the best first.
+_CHECKPOINTS: Final = {"reader": ("best.pt", "checkpoint.pt"), "detector": ("best.pt", "last.pt")}
+_CHECKPOINT: Final = ".pt"
+_CFG: Final = ".cfg"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the user says about a source.
+
+    Attributes:
+        weights: The ``.weights`` file of a ``.cfg``.
+        names: Its ``.names`` file.
+        cfg: Architecture of a detector's checkpoint or ONNX network; None = the one that it names.
+        name: Of the network in the manifest; None = the source's.
+        threshold: Lowest score that a reader trusts; None likewise.
+        temperature: What a reader's logits are divided by; None likewise.
+        facts: ``training``, ``accuracy`` and ``thresholds`` of the manifest.
+    """
+
+    weights: Path | None = None
+    names: Path | None = None
+    cfg: Path | None = None
+    name: str | None = None
+    threshold: float | None = None
+    temperature: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A network to export.
+
+    Attributes:
+        model: As a float32 ONNX network.
+        manifest: What is known about it.
+        files: What it was made from.
+        build: Builds it in PyTorch, in evaluation mode, NCHW, with a tuple of outputs.
+    """
+
+    model: bytes
+    manifest: Manifest
+    files: tuple[Path, ...]
+    build: "Callable[[], nn.Module]"
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """The SHA-256 checksum of each file it was made from."""
+        return {path.name: fingerprint(path) for path in self.files}
+
+
+def open_source(task: str, path: Path | None, told: Told, folder: Path) -> Source:
+    """Open what is to be exported.
+
+    Args:
+        task: ``detector`` or ``reader``.
+        path: None for the shipped network; a folder of weights, a network, or a manifest; a training's folder
+            or checkpoint; or a Darknet ``.cfg``.
+        told: What the user says about it.
+        folder: For files that are needed on the way.
+
+    Raises:
+        KplateError: It cannot be used, or a library that it needs is not installed.
+    """
+    if path is not None and path.suffix.lower() == _CFG:
+        return _darknet(task, path, told)
+    if path is not None and (checkpoint := _checkpoint(task, path)):
+        opened = _trained_reader if task == "reader" else _trained_detector
+        require("torch", "onnxscript", purpose="Exporting a training's result", extra="export")
+        return opened(checkpoint, told, folder)
+    file, manifest = manifests.load(path, task)
+    if (manifest.format, manifest.precision) != ("onnx", "float32"):
+        raise WeightsError(
+            f"cannot export {printable(file)}: it is a {manifest.precision} {manifest.format} network; begin "
+            "with the float32 ONNX network that it was made from"
+        )
+    build = (
+        (lambda: _detector(file, manifest, told.cfg))
+        if task == "detector"
+        else lambda: _reader(file, manifest)
+    )
+    return Source(file.read_bytes(), manifest, (file,), build)
+
+
+def output_names(model: bytes) -> tuple[str, ...]:
+    """Names of an ONNX network's outputs, in order."""
+    import onnx
+
+    return tuple(value.name for value in onnx.load_from_string(model).graph.output)
+
+
+def _checkpoint(task: str, path: Path) -> Path | None:
+    """Return the checkpoint that a path is or holds, unless it is a folder of weights."""
+    if path.suffix == _CHECKPOINT:
+        return path
+    if not path.is_dir() or (path / f"{task}.json").is_file():
+        return None
+    return next((path / name for name in _CHECKPOINTS[task] if (path / name).is_file()), None)
+
+
+def _darknet(task: str, cfg: Path, told: Told) -> Source:
+    if task != "detector":
+        raise KplateError(f"cannot export {printable(cfg)}: a .cfg describes a detector, not a {task}")
+    if told.weights is None or told.names is None:
+        raise KplateError(
+            f"exporting {printable(cfg)} needs --weights and --names: its .weights and .names files"
+        )
+    model, manifest = load_model(cfg, told.weights, told.names)
+    weights = told.weights
+
+    def build() -> "nn.Module":
+        from kplate.export.detector import fuse
+        from kplate.nets.darknet import Darknet
+
+        network = Darknet(cfg)
+        network.load_weights(weights)
+        return fuse(network.eval())
+
+    return Source(model, manifest, (cfg, weights), build)
+
+
+def _trained_reader(checkpoint: Path, told: Told, folder: Path) -> Source:
+    exporting = importlib.import_module("kplate.export.reader")
+    manifest = exporting.export_reader(
+        checkpoint, folder, name=told.name or "kplate-lprnet", threshold=told.threshold,
+        temperature=told.temperature, facts=dict(told.facts),
+    )  # fmt: skip
+
+    def build() -> "nn.Module":
+        network, _ = exporting.load_network(checkpoint)
+        return _as_exported(network)
+
+    return Source((folder / manifest.file).read_bytes(), manifest, (checkpoint,), build)
+
+
+def _trained_detector(checkpoint: Path, told: Told, folder: Path) -> Source:
+    from kplate.export.detector import export_detector, facts_of
+    from kplate.training.data import CLASSES
+    from kplate.training.detector_start import load_average
+
+    network, state = load_average(checkpoint, told.cfg)
+    classes = state.get("classes", CLASSES)
+    manifest = export_detector(network, folder, facts_of(state, told.facts), classes)
+    return Source((folder / manifest.file).read_bytes(), manifest, (checkpoint,), lambda: network)
+
+
+def _detector(file: Path, manifest: Manifest, cfg: Path | None) -> "nn.Module":
+    """Rebuild an exported detector in PyTorch: its constants bear the names of the layers they come from."""
+    import onnx
+    import torch
+    from onnx import numpy_helper
+
+    from kplate.export.detector import fuse
+    from kplate.nets.darknet import NANO_CFG, Darknet
+
+    known = cfg or NANO_CFG.with_name(f"{manifest.name}.cfg")
+    if not known.is_file():
+        raise WeightsError(
+            f"cannot convert {printable(file)}: how {manifest.name} is built is not known; name its .cfg "
+            "with --cfg"
+        )
+    network = fuse(Darknet(known).eval())
+    values = {
+        item.name: torch.from_numpy(numpy_helper.to_array(item).copy())
+        for item in onnx.load(str(file)).graph.initializer
+    }
+    state = network.state_dict()
+    try:
+        network.load_state_dict({name: values[name] for name in state})
+    except (KeyError, RuntimeError) as error:
+        raise WeightsError(
+            f"cannot convert {printable(file)}: it was not exported from {known.name} ({error})"
+        ) from error
+    return network
+
+
+def _reader(file: Path, manifest: Manifest) -> "nn.Module":
+    from kplate.training.reader_init import from_onnx
+
+    return _as_exported(from_onnx(file, manifest))
+
+
+def _as_exported(network: "nn.Module") -> "nn.Module":
+    """Give a reader the outputs that ship; LPRNet of ours has a form of its own for each format."""
+    from kplate.export.reader import ReaderForExport
+    from kplate.nets.lprnet import LprNet
+
+    if isinstance(network, LprNet):
+        return network
+    wrapped: nn.Module = ReaderForExport(network)  # type: ignore[arg-type]
+    return wrapped
+
+
+def read_facts(path: Path | None) -> dict[str, Any]:
+    """Read what the user says about a network for its manifest.
+
+    Raises:
+        KplateError: The file cannot be read or holds something else.
+    """
+    import json
+
+    if path is None:
+        return {}
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise KplateError(f"cannot read {printable(path)}: {reason_of(error)}") from error
+    except ValueError as error:
+        raise KplateError(f"cannot read {printable(path)}: it is not JSON ({error})") from error
+    if not isinstance(facts, dict) or not all(isinstance(value, dict) for value in facts.values()):
+        raise KplateError(f"cannot read {printable(path)}: it must hold an object of objects")
+    return facts

@@ -1,0 +1,170 @@
+"""PyTorch networks to TFLite files with built-in operators only: `litert-torch` and `ai-edge-quantizer`."""
+
+import contextlib
+import io
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The converter's own notes are for those who develop it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import litert_torch
+import torch
+from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
+from torch import nn
+
+from kplate.engines.quiet import quiet
+from kplate.errors import WeightsError
+from kplate.export.reader_lite import ReaderForLite
+from kplate.export.tflite_graph import Graph
+from kplate.nets.lprnet import LprNet
+
+Array = NDArray[np.float32]
+
+_OPS: Final = qtyping.TFLOperationName
+_LEFT_ALONE: Final = algorithm_manager.AlgorithmName.NO_QUANTIZE
+_SIGNATURE: Final = "serving_default"
+#: The converter's names of the input: as an argument, and as a tensor.
+_ARGUMENT: Final = "args_0"
+_INPUT: Final = "serving_default_args_0"
+_INPUT_NAME: Final = "image"
+_BITS: Final = 8
+#: What of the reader is computed in int8: its convolutions, but for those of the attention and all that
+#: places, samples and weighs. Operators bear the names of the modules that they come from.
+_READER_BODY: Final = "_features/|_stem/|_middle/|_late/|_mix/"
+_READER_BLOCKS: Final = "SmallBasicBlock"
+
+
+class _ChannelsLast(nn.Module):
+    """A network of pictures and maps with its axes in TFLite's order."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        outputs = self.network(image.permute(0, 3, 1, 2))
+        return tuple(x.permute(0, 2, 3, 1) if x.dim() == 4 else x for x in outputs)
+
+
+def convert(network: nn.Module, size: tuple[int, int]) -> bytes:
+    """Convert a network to TFLite's operators, in float32.
+
+    Args:
+        network: In evaluation mode, NCHW, a tuple of outputs; :class:`LprNet` gets a form of its own.
+        size: Width and height of the input, in px.
+
+    Returns:
+        A TFLite file for :func:`finish`.
+
+    Raises:
+        WeightsError: The network cannot be written with built-in operators.
+    """
+    form = ReaderForLite(network) if isinstance(network, LprNet) else _ChannelsLast(network)
+    width, height = size
+    with _silence():
+        try:
+            converted = litert_torch.convert(form.eval(), (torch.rand(1, height, width, 3),))
+            content = bytes(converted.model_content())
+        except Exception as error:  # its exceptions share no base class but Exception
+            raise WeightsError(f"cannot convert the network to TFLite: {_line(error)}") from error
+    if custom := Graph(content).custom_operators():
+        raise WeightsError(
+            f"cannot convert the network to TFLite with built-in operators: {', '.join(custom)}"
+        )
+    return content
+
+
+def finish(
+    content: bytes, outputs: Sequence[str], precision: str, batches: Sequence[Array] = (), *, reader: bool
+) -> bytes:
+    """Give a converted network its precision, names and free sizes.
+
+    Args:
+        content: What :func:`convert` returned.
+        outputs: Names of the outputs.
+        precision: ``float32``, ``float16`` or ``int8``.
+        batches: For ``int8``: float32 1 x 3 x H x W pictures that show what values occur.
+        reader: It is a reader: what places and samples the plate stays in float32.
+
+    Returns:
+        The file's content: float32 in and out, channels last. The number and the size of its pictures may
+        change where nothing in the network depends on them.
+    """
+    if precision != "float32":
+        with _silence():
+            content = _quantised(content, precision, batches, reader)
+    graph = Graph(content)
+    if precision == "int8":
+        graph.fold_conversions()
+    graph.name(_INPUT_NAME, tuple(outputs))
+    graph.free_sizes()
+    return graph.to_bytes()
+
+
+def _quantised(content: bytes, precision: str, batches: Sequence[Array], is_reader: bool) -> bytes:
+    maker = quantizer.Quantizer(content)
+    ranges: dict[str, Any] = {}
+    if precision == "float16":
+        half = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
+        stored = qtyping.OpQuantizationConfig(
+            weight_tensor_config=half,
+            compute_precision=qtyping.ComputePrecision.FLOAT,
+            explicit_dequantize=True,
+        )
+        for op in (_OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D, _OPS.FULLY_CONNECTED):
+            maker.update_quantization_recipe(".*", op, stored, algorithm_manager.AlgorithmName.FLOAT_CASTING)
+    else:
+        _choose_int8(maker, is_reader)
+        pictures = [{_ARGUMENT: np.ascontiguousarray(batch.transpose(0, 2, 3, 1))} for batch in batches]
+        ranges = maker.calibrate({_SIGNATURE: pictures}, num_threads=1)
+        if _INPUT in ranges:  # pixels are exact then: one step of int8 is one of 255
+            ranges[_INPUT] = {"min": np.zeros((1, 1, 1, 1)), "max": np.ones((1, 1, 1, 1))}
+    result = maker.quantize(ranges or None, enable_progress_bar=False, enable_progress_report=False)
+    assert result.quantized_model is not None
+    return bytes(result.quantized_model)
+
+
+def _choose_int8(maker: Any, is_reader: bool) -> None:
+    """Say which operators are computed in int8."""
+    if is_reader:
+        maker.add_static_config(_READER_BODY, _OPS.CONV_2D, _BITS, _BITS)
+        maker.add_static_config(_READER_BODY, _OPS.PAD, _BITS, _BITS)
+        maker.add_static_config(_READER_BLOCKS, _OPS.ADD, _BITS, _BITS)
+        # Large matrices, few products: only the weights are int8 in the file; inputs are scaled as they come.
+        maker.add_dynamic_config(re.escape(ReaderForLite.__name__), _OPS.FULLY_CONNECTED, _BITS)
+        return
+    maker.add_static_config(".*", _OPS.ALL_SUPPORTED, _BITS, _BITS)
+    for op in (_OPS.INPUT, _OPS.OUTPUT):
+        maker.update_quantization_recipe(".*", op, algorithm_key=_LEFT_ALONE)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Drop what the converter prints, logs and warns of while the body runs."""
+    former = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            quiet(),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(former)
+
+
+def _line(error: Exception) -> str:
+    """Return the first line of the converter's message."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[0].split()) if lines else type(error).__name__

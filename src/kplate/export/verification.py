@@ -1,0 +1,190 @@
+"""Running an exported network beside its source, on a fixed set of rendered pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kplate.detector import Detection, Detector
+from kplate.engines import open_engine
+from kplate.export.pictures import as_input, checked
+from kplate.images import Image
+from kplate.reader import Reader
+from kplate.recognizer import overlap
+from kplate.results import Box
+
+Array = NDArray[np.float32]
+
+#: Detections this close to their class's threshold may be on the other side of it in the exported network.
+_MARGIN: Final = 0.1
+#: The same for readings and the score from which on they are trusted.
+_TRUST_MARGIN: Final = 0.05
+#: Boxes that overlap by this much show the same thing.
+_SAME_THING: Final = 0.5
+#: Pictures whose raw outputs are compared.
+_RAW: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an exported network must keep to.
+
+    Attributes:
+        difference: Largest difference of a raw output, as a share of the output's largest value (at least 1).
+        overlap: Least intersection over union of a box with the source's.
+        boxes: Least share of boxes that agree.
+        texts: Least share of texts that are the same.
+    """
+
+    difference: float
+    overlap: float
+    boxes: float
+    texts: float
+
+
+LIMITS: Final = {
+    "float32": Limits(1e-3, 0.99, 1.0, 1.0),
+    "float16": Limits(0.02, 0.95, 1.0, 1.0),
+    "int8": Limits(0.5, 0.75, 0.95, 0.95),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How an exported network compares with its source.
+
+    Attributes:
+        limits: What was asked for.
+        differences: Largest difference of each raw output, as a share of the output's largest value.
+        compared: Boxes or texts of the source.
+        agreed: How many of them the exported network gives as well; boxes that only it gives count against.
+        overlap: Least intersection over union of the boxes that agree; None for readers.
+    """
+
+    limits: Limits
+    differences: dict[str, float]
+    compared: int
+    agreed: int
+    overlap: float | None
+
+    @property
+    def what(self) -> str:
+        """What was compared: ``boxes`` or ``texts``."""
+        return "texts" if self.overlap is None else "boxes"
+
+    @property
+    def share(self) -> float:
+        """The share that agrees."""
+        return self.agreed / self.compared if self.compared else 0.0
+
+    @property
+    def faults(self) -> list[str]:
+        """What lies beyond the limits, in words; empty where the file may be used."""
+        limits, found = self.limits, []
+        worst = max(self.differences, key=lambda name: _badness(self.differences[name]))
+        if not self.differences[worst] <= limits.difference:
+            found.append(f"{worst} differs by {self.differences[worst]:.2g} (limit {limits.difference:g})")
+        least = limits.texts if self.overlap is None else limits.boxes
+        if self.share < least:
+            found.append(f"{self.agreed} of {self.compared} {self.what} agree (limit {least:.0%})")
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain values, for the manifest."""
+        values: dict[str, Any] = {
+            "largest_difference": {name: float(f"{value:.2g}") for name, value in self.differences.items()},
+            self.what: self.compared,
+            f"{self.what}_that_agree": self.agreed,
+        }
+        return values if self.overlap is None else values | {"least_overlap": round(self.overlap, 4)}
+
+
+def verify(task: str, source: Path, exported: Path, network: Path, precision: str) -> Report:
+    """Compare an exported network with its source.
+
+    Args:
+        task: ``detector`` or ``reader``.
+        source: The source's manifest; float32 ONNX.
+        exported: The exported network's manifest.
+        network: Its file.
+        precision: Decides the limits.
+
+    Raises:
+        KplateError: The exported network does not run.
+    """
+    images, limits = checked(task), LIMITS[precision]
+    if task == "detector":
+        return _verify_detector(images, source, exported, network, limits)
+    return _verify_reader(images, source, exported, network, limits)
+
+
+def _verify_detector(
+    images: Sequence[Image], source: Path, exported: Path, network: Path, limits: Limits
+) -> Report:
+    first, second = Detector(source, engine="onnx"), Detector(exported)
+    size = first.size if isinstance(first.size, tuple) else (first.size, first.size)
+    inputs = [as_input("detector", image, size, 1) for image in images[:_RAW]]
+    differences = _differences(source.with_suffix(".onnx"), network, inputs)
+    compared, agreed, overlaps = 0, 0, [1.0]
+    for image in images:
+        wanted, found = list(first(image)), list(second(image))
+        for detection in _sure(wanted, first):
+            best = max((_iou(detection.box, other.box) for other in _alike(detection, found)), default=0.0)
+            compared += 1
+            if best >= limits.overlap:
+                agreed += 1
+                overlaps.append(best)
+        for detection in _sure(found, second):
+            if not any(_iou(detection.box, other.box) >= _SAME_THING for other in _alike(detection, wanted)):
+                compared += 1  # only the exported network sees it
+    return Report(limits, differences, compared, agreed, min(overlaps))
+
+
+def _verify_reader(
+    images: Sequence[Image], source: Path, exported: Path, network: Path, limits: Limits
+) -> Report:
+    first, second = Reader(source, engine="onnx"), Reader(exported)
+    inputs = [as_input("reader", image, first.manifest.input, 1) for image in images[:_RAW]]
+    differences = _differences(source.with_suffix(".onnx"), network, inputs)
+    pairs = zip(first.read_batch(images), second.read_batch(images), strict=True)
+    least = first.min_score + _TRUST_MARGIN
+    same = [one.candidate == other.candidate for one, other in pairs if one.score >= least]
+    return Report(limits, differences, len(same), sum(same), None)
+
+
+def _differences(source: Path, network: Path, inputs: Sequence[Array]) -> dict[str, float]:
+    first, second = open_engine(source, engine="onnx"), open_engine(network)
+    worst: dict[str, float] = {}
+    for batch in inputs:
+        wanted, found = first.run(batch), second.run(batch)
+        for name, values in wanted.items():
+            other = found.get(name)
+            fits = other is not None and other.shape == values.shape
+            largest = max(1.0, float(np.abs(values).max()))
+            difference = (
+                float(np.abs(values - other).max()) / largest if fits and other is not None else np.inf
+            )
+            worst[name] = max(worst.get(name, 0.0), _badness(difference))
+    return worst
+
+
+def _badness(difference: float) -> float:
+    """A difference that is no number is as bad as can be."""
+    return difference if np.isfinite(difference) else np.inf
+
+
+def _alike(detection: Detection, others: Sequence[Detection]) -> list[Detection]:
+    return [other for other in others if other.label == detection.label]
+
+
+def _sure(found: Sequence[Detection], detector: Detector) -> list[Detection]:
+    return [item for item in found if item.score >= detector.threshold(item.label) + _MARGIN]
+
+
+def _iou(first: Box, second: Box) -> float:
+    common = overlap(first, second)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return common / (sum(areas) - common)
