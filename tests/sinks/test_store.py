@@ -9,6 +9,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kplate.errors import DataError, KplateError, OutputError
@@ -242,6 +243,15 @@ def test_a_disk_that_is_full(small_disk: Path, log: Log) -> None:
         sinks.write(event(number + 1))
         assert log.has("works again")
     assert [found.id for found in find(path)] == [event(index).id for index in range(number + 2)]
+
+
+def test_the_last_of_a_disk_is_for_events(small_disk: Path, log: Log) -> None:
+    with open_sinks([str(small_disk / "events.db"), f"{small_disk}/pictures/"], log=log) as sinks:
+        for number in range(3):
+            sinks.write(event(number), {"frame": np.zeros((90, 90, 3), np.uint8)})
+    assert log == [f"pictures are no longer stored: the disk of {small_disk}/pictures is almost full"]
+    assert list((small_disk / "pictures").iterdir()) == []
+    assert len(list(find(small_disk / "events.db"))) == 3
 
 
 def test_a_store_that_may_not_be_written(small_disk: Path) -> None:

@@ -1,7 +1,9 @@
 """One sink that hands events to many, and lets none of them disturb the others."""
 
+import contextlib
 import dataclasses
 import logging
+import shutil
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from kplate.errors import KplateError, OutputError
 from kplate.events import Event, EventPicture, without_credentials
+from kplate.files import printable
 from kplate.sinks.base import Log, Output, Picture
 from kplate.sinks.courier import Courier
 from kplate.sinks.files import PictureFolder
@@ -25,6 +28,9 @@ _KEPT: Final = 10_000
 _KEPT_PICTURES: Final = 50
 #: Seconds between two looks for events that are too old.
 _PRUNE_EVERY: Final = 3600.0
+#: Where less than this is free on the disk of the store or the pictures, no more pictures are stored: what is
+#: left is for events. In bytes.
+_RESERVE: Final = 256 << 20
 #: JPEG quality of stored pictures.
 _QUALITY: Final = 88
 #: Seconds that closing waits for receivers to take what waits; the rest is delivered by the next run.
@@ -121,6 +127,7 @@ class Sinks:
         self._log = log
         self._pruned = -_PRUNE_EVERY
         self._closed = False
+        self._room = True
         self._prune()
 
     def write(self, event: Event, pictures: Mapping[str, "Image"] | None = None) -> None:
@@ -150,6 +157,8 @@ class Sinks:
         told = self._privacy.event(event)
         if not pictures or not any(guarded.output.wants_pictures for guarded in self._outputs):
             return told, ()
+        if not self._has_room():
+            return told, ()
         try:
             encoded = [
                 Picture(name, picture_key(event, name), _jpeg(image))
@@ -164,6 +173,20 @@ class Sinks:
             for item in encoded
         )
         return dataclasses.replace(told, pictures=references), tuple(encoded)
+
+    def _has_room(self) -> bool:
+        """Say whether pictures may be stored."""
+        places = [
+            guarded.output.path for guarded in self._outputs if isinstance(guarded.output, PictureFolder)
+        ]
+        if self._store is not None:
+            places.append(self._store.path.parent)
+        with contextlib.suppress(OSError):  # a disk that is away
+            full = [place for place in places if shutil.disk_usage(place).free < _RESERVE]
+            if full and self._room:
+                self._log(f"pictures are no longer stored: the disk of {printable(full[0])} is almost full")
+            self._room = not full
+        return self._room
 
     def _prune(self) -> None:
         """Delete what is older than it may become, now and then."""
