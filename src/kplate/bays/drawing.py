@@ -12,6 +12,7 @@ from kplate.bays.monitor import BayState
 from kplate.drawing import Colour, text_mask
 from kplate.images import Image
 from kplate.plates.grammar import display
+from kplate.results import Point
 
 #: BGR by kind, apart from one another also for the colour-blind (after Okabe and Ito, 2008).
 COLOURS: Final[dict[BayKind, Colour]] = {
@@ -55,7 +56,10 @@ def draw_bays(image: Image, states: Sequence[BayState]) -> Image:
         line = max(1, round(unit * _LINE_SHARE))
         cv2.polylines(canvas, [quad], True, _colour(state), line, cv2.LINE_AA)
     for state, quad in zip(states, quads, strict=True):
-        _label(canvas, state, quad.mean(axis=0), max(10, round(unit * _TEXT_SHARE)))
+        # Under the bay, where no car hides it and it hides no plate.
+        low = quad[quad[:, 1] > quad[:, 1].min() + 0.6 * np.ptp(quad[:, 1])]
+        spot = (float(low[:, 0].mean()), float(quad[:, 1].max()))
+        _label(canvas, state, spot, max(10, round(unit * _TEXT_SHARE)))
     return canvas
 
 
@@ -63,8 +67,8 @@ def _colour(state: BayState) -> Colour:
     return _REVIEW if state.review else COLOURS[state.bay.kind]
 
 
-def _label(canvas: Image, state: BayState, middle: np.ndarray, size: int) -> None:
-    """Write a bay's name, and what stands in it, in the middle of its ground."""
+def _label(canvas: Image, state: BayState, spot: Point, size: int) -> None:
+    """Write a bay's name, and what stands in it, below a spot."""
     lines = [state.bay.name, str(state.bay.kind).replace("_", " ").upper()]
     if state.plate is not None and state.plate.text is not None:
         lines[1] = display(state.plate.text)
@@ -80,8 +84,8 @@ def _label(canvas: Image, state: BayState, middle: np.ndarray, size: int) -> Non
         top += mask.shape[0] + gap
     height, width = canvas.shape[:2]
     high, wide = min(high, height), min(wide, width)
-    x = int(np.clip(middle[0] - wide / 2, 0, width - wide))
-    y = int(np.clip(middle[1] - high / 2, 0, height - high))
+    x = int(np.clip(spot[0] - wide / 2, 0, width - wide))
+    y = int(np.clip(spot[1] + gap, 0, height - high))
     part = canvas[y : y + high, x : x + wide]
     ink = label[:high, :wide, None] / 255.0
     part[:] = np.clip(part * _GROUND * (1 - ink) + 255.0 * ink, 0, 255)

@@ -14,7 +14,9 @@ from kplate.results import Box
 #: Columns and rows of a look. A car's windows, lamps and wheels are a few cells each.
 _SIZE: Final = (48, 36)
 _BLUR: Final = 1.2  # cells; lets the camera sway a little
-#: Shortest part of a place that must be seen to be judged, as a share.
+#: Share of a box that is left out on each side: what is seen there is mostly behind the vehicle.
+_MARGIN: Final = 0.12
+#: Smallest part of a place that must be seen to be judged, as a share.
 _LEAST_SEEN: Final = 0.22
 #: Every so many pixels are enough to tell how light a picture is.
 _LIGHT_STEP: Final = 16
@@ -26,10 +28,12 @@ class Look:
 
     Attributes:
         edges: Slopes of brightness, float32 2 x 36 x 48 (across, down).
+        part: The part of the picture that they are of, px.
         light: How light the whole picture was, 0..255.
     """
 
     edges: NDArray[np.float32]
+    part: Box
     light: float
 
 
@@ -51,24 +55,24 @@ def look_of(image: Image, box: Box, light: float) -> Look | None:
         light: See :func:`light_of`.
     """
     height, width = image.shape[:2]
-    left, top = max(0, round(box[0])), max(0, round(box[1]))
-    right, bottom = min(width, round(box[2])), min(height, round(box[3]))
+    across, down = (box[2] - box[0]) * _MARGIN, (box[3] - box[1]) * _MARGIN
+    left, top = max(0, round(box[0] + across)), max(0, round(box[1] + down))
+    right, bottom = min(width, round(box[2] - across)), min(height, round(box[3] - down))
     if right - left < 8 or bottom - top < 8:
         return None
     grey = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_BGR2GRAY)
     small = cv2.resize(grey.astype(np.float32), _SIZE, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), _BLUR)
     edges = np.stack((cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1)))
-    return Look(edges.astype(np.float32), light)
+    return Look(edges.astype(np.float32), (left, top, right, bottom), light)
 
 
-def likeness(then: Look, now: Look, place: Box, covers: Iterable[Box]) -> float | None:
+def likeness(then: Look, now: Look, covers: Iterable[Box]) -> float | None:
     """Compare two looks of a place.
 
     Args:
         then: How it looked.
         now: How it looks.
-        place: Its box, px.
         covers: Boxes of what stands before it now, px.
 
     Returns:
@@ -76,7 +80,7 @@ def likeness(then: Look, now: Look, place: Box, covers: Iterable[Box]) -> float 
         the place is to be seen.
     """
     seen = np.ones(_SIZE[::-1], np.float32)
-    left, top, right, bottom = place
+    left, top, right, bottom = now.part
     across, down = _SIZE[0] / max(1.0, right - left), _SIZE[1] / max(1.0, bottom - top)
     for box in covers:
         x1, x2 = (min(max(round((x - left) * across), 0), _SIZE[0]) for x in (box[0], box[2]))

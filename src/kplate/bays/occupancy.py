@@ -24,8 +24,12 @@ STAY: Final = 0.3
 _STILL: Final = 0.8
 #: ... those of the same vehicle in its bay, also half hidden, this much ...
 _SAME_PLACE: Final = 0.35
+#: ... those of a vehicle that has driven on less than this ...
+_MOVED: Final = 0.6
 #: ... and those of a vehicle that moves, from one frame to the next, this much.
 _FOLLOWED: Final = 0.5
+#: A box of which more than this share lies in another one is a part of it.
+_WITHIN: Final = 0.85
 #: A place looks the same from the first likeness on, and different below the second.
 _ALIKE: Final = 0.5
 _UNLIKE: Final = 0.3
@@ -200,7 +204,9 @@ class Occupancy:
         """See whether the vehicle is still in its bay."""
         own = [one for one in view.vehicles if one.bay == self._bay and one.share >= STAY]
         same = max(own, key=lambda one: iou(one.box, parked.box), default=None)
-        if same is not None and iou(same.box, parked.box) >= _SAME_PLACE:
+        # On its way out a car may seem to come back, as the picture's edge cuts off what is nearer.
+        least = _MOVED if parked.gone > 0 else _SAME_PLACE
+        if same is not None and iou(same.box, parked.box) >= least:
             self.seen = same.index
             self._keep(view, parked, same)
             return None
@@ -258,16 +264,17 @@ class Occupancy:
         if nearest is None or iou(nearest.box, parked.followed) < _FOLLOWED:
             return False
         parked.followed = nearest.box
-        inside = nearest.bay == self._bay and nearest.share >= STAY
-        return not inside and iou(nearest.box, parked.box) < _SAME_PLACE
+        inside = nearest.bay == self._bay and nearest.share >= STAY and parked.gone == 0
+        # What is left to be seen of a car that something hides lies where it was seen whole.
+        hidden = overlap(nearest.box, parked.box) > _WITHIN * size_of(nearest.box)
+        return not inside and not hidden and iou(nearest.box, parked.box) < _MOVED
 
     def _alike(self, view: View, parked: _Parked) -> bool | None:
         """Tell whether the bay looks as it did with the vehicle; None where that cannot be told."""
         if view.light < _DARK or parked.look is None:
             return None
         now = look_of(view.image, parked.box, view.light)
-        covers = self._covers(view, parked.box, None)
-        value = None if now is None else likeness(parked.look, now, parked.box, covers)
+        value = None if now is None else likeness(parked.look, now, self._covers(view, parked.box, None))
         if value is None:
             return None
         if value >= _ALIKE:

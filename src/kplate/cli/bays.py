@@ -217,16 +217,22 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 def _watched(args: argparse.Namespace, clip: Path, bays: "Bays", frames: int) -> "list[Event]":
     """Return the events of a clip, read as `kplate watch` reads it."""
+    import cv2
+
     from kplate.bays import BayMonitor
+    from kplate.live.pipeline import recognised
     from kplate.live.sources import open_source
     from kplate.live.watcher import Watcher
 
+    cv2.setNumThreads(1)  # frames are spread over the cores, not the pixels of one
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers, args.threads = args.threads or cores, 1
     recognizer, watcher, monitor = open_recognizer(args), Watcher(), BayMonitor(bays)
     events: list[Event] = []
     screen = Screen(json=args.json)
     with open_source(os.fspath(clip)) as source, screen.progress(frames, "frames") as advance:
-        for frame in source:
-            events += monitor.update(watcher.update(frame, recognizer(frame.image)))
+        for frame, recognition in recognised(source, recognizer, workers=workers):
+            events += monitor.update(watcher.update(frame, recognition))
             advance("")
     return events
 

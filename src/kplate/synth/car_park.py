@@ -271,7 +271,7 @@ class CarPark:
     def _guest(self, bay: int | None) -> Guest:
         """Choose a car for a bay, or one that passes."""
         rng = self._rng
-        rear = bool(rng.random() < 0.4)
+        rear = bool(rng.random() < (0.25 if bay == 0 else 0.4))  # a permit is seen from the front alone
         shapes = REARS if rear else FRONTS
         name = str(rng.choice(list(shapes), p=(0.4, 0.15, 0.35, 0.1)))
         kinds = [kind for kind, _ in _KINDS]
