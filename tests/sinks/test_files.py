@@ -1,6 +1,7 @@
 """Text files, folders of pictures, and many sinks at once."""
 
 import csv
+import dataclasses
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -254,6 +255,16 @@ def test_only_the_vehicle_stays_sharp() -> None:
     assert np.array_equal(shown[60:180, 20:140], frame[60:180, 20:140])
     assert detail(shown[:, 160:]) < detail(frame[:, 160:]) / 10
     assert detail(shown[:50]) < detail(frame[:50]) / 10
+
+
+def test_other_cars_plates_are_blurred_even_inside_the_vehicles_box() -> None:
+    frame = noise(240, 320)
+    for box in ((110.0, 100.0, 130.0, 110.0), (200.0, 100.0, 220.0, 110.0)):
+        happened = dataclasses.replace(SCENE, others=(EventPlate("12가3456", box=box),))
+        shown = Privacy(blur=True).pictures(happened, {"frame": frame})["frame"]
+        left, top, right, bottom = map(int, box)
+        assert detail(shown[top:bottom, left:right]) == 0
+        assert np.array_equal(shown[60:95, 20:140], frame[60:95, 20:140])
 
 
 def test_boxes_follow_crops_and_scales() -> None:

@@ -84,13 +84,13 @@ class Privacy:
             for box in evidence(event):
                 left, top, right, bottom = _pixels(box, event, shown, image, _MARGIN)
                 result[top:bottom, left:right] = image[top:bottom, left:right]
-        if self.key is not None:
-            result = result.copy()
-            for plate in (event.plate, *event.others):
-                if plate is not None and plate.box is not None:
-                    left, top, right, bottom = _pixels(plate.box, event, shown, image, 2 * _MARGIN)
-                    if left < right and top < bottom:
-                        result[top:bottom, left:right] = result[top:bottom, left:right].mean(axis=(0, 1))
+        hidden = event.others if self.key is None else (event.plate, *event.others)
+        result = result.copy() if hidden and result is image else result
+        for plate in hidden:
+            if plate is not None and plate.box is not None:
+                left, top, right, bottom = _pixels(plate.box, event, shown, image, 2 * _MARGIN)
+                if left < right and top < bottom:
+                    result[top:bottom, left:right] = result[top:bottom, left:right].mean(axis=(0, 1))
         return result
 
 
@@ -100,9 +100,8 @@ def hashed(text: str, key: bytes) -> str:
 
 
 def evidence(event: Event) -> list[Box]:
-    """Return what an event is about, as boxes of its frame: its vehicle, and the plates that it names."""
-    boxes = [event.vehicle.box if event.vehicle else None]
-    boxes += [plate.box for plate in (event.plate, *event.others) if plate is not None]
+    """Return what an event is about, as boxes of its frame: its vehicle and its plate."""
+    boxes = [event.vehicle.box if event.vehicle else None, event.plate.box if event.plate else None]
     return [box for box in boxes if box is not None]
 
 
