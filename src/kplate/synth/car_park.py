@@ -34,7 +34,10 @@ RATE: Final = 5.0
 BAYS: Final = (("A1", "disabled"), ("A2", "charging_fast"), ("A3", "charging_slow"), ("A4", "ordinary"))
 _FRONT: Final = 9.0  # m from the camera to the bays
 _AISLE: Final = Aisle(5.6, _FRONT + 0.4)
-#: Kinds of plates and their shares among cars with engines; every second car in a charging bay is electric.
+#: Shares of electric cars in charging bays, and of permits in bays for disabled people.
+_ELECTRIC: Final = 0.65
+_PERMITS: Final = 0.7
+#: Kinds of plates and their shares among the other cars.
 _KINDS: Final = (
     (Kind.WHITE_8_FILM, 0.4),
     (Kind.WHITE_LONG, 0.35),
@@ -228,7 +231,7 @@ class CarPark:
         drive = drive_in(x, _AISLE, length, side, rear=guest.car.rear)
         end = time + drive.seconds
         if end > self.seconds - 4:
-            self.guests.remove(guest)
+            self.guests.pop()
             return end
         guest.drives.append((time, drive))
         guest.arrived = end
@@ -276,14 +279,14 @@ class CarPark:
         name = str(rng.choice(list(shapes), p=(0.4, 0.15, 0.35, 0.1)))
         kinds = [kind for kind, _ in _KINDS]
         kind = kinds[int(rng.choice(len(kinds), p=[share for _, share in _KINDS]))]
-        if bay is not None and BAYS[bay][1].startswith("charging") and rng.random() < 0.5:
+        if bay is not None and BAYS[bay][1].startswith("charging") and rng.random() < _ELECTRIC:
             kind = Kind.ELECTRIC
         paint = np.array(
             PAINTS[int(rng.choice(len(PAINTS), p=[share for _, share in PAINTS]))][0], np.float64
         )
         plate = sample_plate(rng, px_per_mm=0.375, kind=kind, wear=0.3)
         permit = None
-        if bay is not None and BAYS[bay][1] == "disabled" and rng.random() < 0.6:
+        if bay is not None and BAYS[bay][1] == "disabled" and rng.random() < _PERMITS:
             permit = draw_permit(rng, 128, PermitStyle.YELLOW if rng.random() < 0.7 else PermitStyle.WHITE)
         style = tuple(float(v) for v in rng.random(8))
         if kind is Kind.ELECTRIC:
