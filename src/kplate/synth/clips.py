@@ -44,8 +44,6 @@ _LANES: Final = ((-1.9, False), (1.7, True))
 _NEAREST: Final = 3.2  # m from the camera where a car appears or disappears
 _FARTHEST: Final = 30.0
 _SPEED: Final = (5.5, 8.0)  # m/s
-#: Share of the clip that plays by day.
-_DAY: Final = 0.65
 _NIGHT_LIGHT: Final = 0.3
 #: Seconds that a picture is exposed, by day and by night.
 _EXPOSURE: Final = (1 / 250, 1 / 120)
@@ -132,6 +130,7 @@ class Clip:
         seconds: float = 60.0,
         size: tuple[int, int] = (1280, 720),
         rate: float = 25.0,
+        day: float = 0.65,
     ) -> None:
         """Choose the cars and draw the road.
 
@@ -141,12 +140,13 @@ class Clip:
             seconds: Length.
             size: Width and height in px, even.
             rate: Frames a second.
+            day: Share of it that plays by day; the rest plays by night.
         """
         width, height = size
         self.size, self.rate, self.frames = size, rate, round(seconds * rate)
         self._rng = rng
         self._camera = Camera(width, height, width * 1.05, (-0.1, 2.3, 0.0), 0.0, 0.13)
-        self._turn = seconds * _DAY
+        self._turn = seconds * day
         self.cars = self._traffic(cars, seconds)
         road = Place(False, 6.0, 42.0, -60.0, 0, (), 1.0)
         seed = int(rng.integers(1 << 31))
