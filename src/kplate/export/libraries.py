@@ -1,7 +1,13 @@
-"""Saying which command installs what an export lacks."""
+"""Dealing with the libraries that exports use: saying which command installs them, and keeping them quiet."""
 
+import contextlib
 import importlib.util
+import io
+import logging
+import warnings
+from collections.abc import Iterator
 
+from kplate.engines.quiet import quiet
 from kplate.errors import KplateError
 
 
@@ -21,3 +27,21 @@ def require(*modules: str, purpose: str, extra: str) -> None:
             raise KplateError(
                 f"{purpose} needs {module}, which is not installed: pip install 'kplate[{extra}]'"
             )
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Drop what a converter prints, logs and warns of while the body runs; what it raises counts."""
+    former = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            quiet(),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(former)

@@ -16,6 +16,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from kplate.errors import WeightsError
+from kplate.export.libraries import silence
 
 Array = NDArray[np.float32]
 
@@ -63,9 +64,11 @@ def with_int8(model: bytes, batches: Sequence[Array]) -> bytes:
         batches: float32 1 x 3 x H x W pictures that show what values occur.
     """
     network = onnx.load_from_string(model)
-    with tempfile.TemporaryDirectory() as folder:
+    for number, node in enumerate(network.graph.node):
+        node.name = node.name or f"node_{number}"  # nodes to quantise are told by their names
+    with tempfile.TemporaryDirectory() as folder, silence():
         source, target = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
-        source.write_bytes(model)
+        source.write_bytes(network.SerializeToString())
         quantize_static(
             source,
             target,
@@ -92,7 +95,7 @@ class _Pictures(CalibrationDataReader):  # type: ignore[misc]
 
 
 def _nodes(network: Any) -> list[str]:
-    """Name the nodes to compute in int8, giving a name to those that have none."""
+    """Name the nodes to compute in int8."""
     graph = network.graph
     joins = {"Concat", "LeakyRelu", "MaxPool", "Relu", "Resize", "Split"}
     wanted = {"Conv"} if any(node.op_type == _SAMPLING for node in graph.node) else {"Conv", *joins}

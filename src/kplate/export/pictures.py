@@ -26,7 +26,7 @@ _CALIBRATED: Final = 71_001
 _CHECKED: Final = 71_002
 _SIZES: Final = ((1280, 720), (640, 640), (720, 960))
 _CHECKED_SCENES: Final = 8
-_CHECKED_CROPS: Final = 24
+_CHECKED_CROPS: Final = 48
 
 
 def calibration(task: str, size: tuple[int, int], multiple: int, folder: Path | None) -> list[Array]:

@@ -29,18 +29,17 @@ NEEDS: Final = {
     "onnx": (("onnx",), "export"),
     "tflite": (("onnx", "torch", "litert_torch", "ai_edge_quantizer", "ai_edge_litert"), "export-tflite"),
     "openvino": (("onnx", "openvino"), "export-openvino"),
-    "saved_model": (("onnx", "tensorflow", "onnx2tf"), "export-saved-model"),
+    "saved_model": (("onnx", "tensorflow"), "export-saved-model"),
 }
 _TITLES: Final = {
     "onnx": "ONNX", "tflite": "TFLite", "openvino": "OpenVINO", "saved_model": "SavedModel",
 }  # fmt: skip
-_CHANNELS_LAST: Final = frozenset({"tflite", "saved_model"})
 #: Libraries whose versions a manifest names, where they took part.
 _LIBRARIES: Final = {
     "onnx": ("onnx", "onnxruntime"),
     "tflite": ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert"),
     "openvino": ("onnx", "onnxruntime", "openvino"),
-    "saved_model": ("onnx", "onnx2tf", "tensorflow"),
+    "saved_model": ("onnx", "tensorflow"),
 }
 _NORMALISATION: Final = "float32, RGB, pixel / 255"
 
@@ -143,8 +142,6 @@ def check(order: Order) -> None:
     """
     assert order.format in FORMATS
     assert order.precision in PRECISIONS
-    if order.format == "saved_model" and order.precision == "int8":
-        raise KplateError("TensorFlow runs int8 networks as TFLite files only: use --format tflite")
     if order.size is not None and order.task == "reader":
         raise KplateError("the reader's size is the one that it was trained with: --size is for the detector")
     modules, extra = NEEDS[order.format]
@@ -209,7 +206,7 @@ def _write(order: Order, source: Source, size: tuple[int, int], folder: Path) ->
     if order.format == "saved_model":
         from kplate.export.saved_model import to_saved_model
 
-        to_saved_model(model, path, size)
+        to_saved_model(model, path)
     else:
         path.write_bytes(model)
     return path
@@ -240,7 +237,7 @@ def _manifest(order: Order, source: Source, size: tuple[int, int], network: Path
         accuracy=accuracy,
         precision=order.precision,
         format=order.format,
-        layout="NHWC" if order.format in _CHANNELS_LAST else "NCHW",
+        layout="NHWC" if order.format == "tflite" else "NCHW",
     )
 
 

@@ -1,12 +1,8 @@
 """PyTorch networks to TFLite files with built-in operators only: `litert-torch` and `ai-edge-quantizer`."""
 
-import contextlib
-import io
-import logging
 import os
 import re
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,12 +11,14 @@ from numpy.typing import NDArray
 # The converter's own notes are for those who develop it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import litert_torch
-import torch
-from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
-from torch import nn
+from kplate.export.libraries import silence
 
-from kplate.engines.quiet import quiet
+with silence():  # they tell of parts that are not there, none of which is needed
+    import litert_torch
+    import torch
+    from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
+    from torch import nn
+
 from kplate.errors import WeightsError
 from kplate.export.reader_lite import ReaderForLite
 from kplate.export.tflite_graph import Graph
@@ -69,7 +67,7 @@ def convert(network: nn.Module, size: tuple[int, int]) -> bytes:
     """
     form = ReaderForLite(network) if isinstance(network, LprNet) else _ChannelsLast(network)
     width, height = size
-    with _silence():
+    with silence():
         try:
             converted = litert_torch.convert(form.eval(), (torch.rand(1, height, width, 3),))
             content = bytes(converted.model_content())
@@ -99,7 +97,7 @@ def finish(
         change where nothing in the network depends on them.
     """
     if precision != "float32":
-        with _silence():
+        with silence():
             content = _quantised(content, precision, batches, reader)
     graph = Graph(content)
     if precision == "int8":
@@ -144,24 +142,6 @@ def _choose_int8(maker: Any, is_reader: bool) -> None:
     maker.add_static_config(".*", _OPS.ALL_SUPPORTED, _BITS, _BITS)
     for op in (_OPS.INPUT, _OPS.OUTPUT):
         maker.update_quantization_recipe(".*", op, algorithm_key=_LEFT_ALONE)
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Drop what the converter prints, logs and warns of while the body runs."""
-    former = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-            quiet(),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(former)
 
 
 def _line(error: Exception) -> str:

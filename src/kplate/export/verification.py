@@ -124,8 +124,11 @@ def verify(task: str, source: Path, exported: Path, network: Path, precision: st
 def _verify_detector(
     images: Sequence[Image], source: Path, exported: Path, network: Path, limits: Limits
 ) -> Report:
-    first, second = Detector(source, engine="onnx"), Detector(exported)
-    size = first.size if isinstance(first.size, tuple) else (first.size, first.size)
+    # A file that is made for one size gets, and is compared at, exactly that.
+    sizes = open_engine(network).sizes
+    exact = sizes[0] if sizes else None
+    first, second = Detector(source, engine="onnx", size=exact), Detector(exported, size=exact)
+    size = (first.size, first.size) if isinstance(first.size, int) else first.size
     inputs = [as_input("detector", image, size, 1) for image in images[:_RAW]]
     differences = _differences(source.with_suffix(".onnx"), network, inputs)
     compared, agreed, overlaps = 0, 0, [1.0]
