@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,13 +22,14 @@ import cv2
 import torch
 
 from kplate.files import printable, write_atomic
-from kplate.nets.lprnet import LprNet, LprNetConfig
-from kplate.nets.readers import PUBLISHED, ReaderNet, build_reader, default_config
+from kplate.images import Image
+from kplate.nets.lprnet import LprNetConfig
+from kplate.nets.readers import DEFAULT, PUBLISHED, ReaderNet, build_reader, default_config
 from kplate.plates.script import KOREAN
 from kplate.training.ablation_data import Recipe, open_pool
 from kplate.training.ablation_networks import AblatedLprNet, Parts
 from kplate.training.ablation_results import Judge, Result, written
-from kplate.training.reader_checkpoint import initialise
+from kplate.training.reader_checkpoint import initialise, load_checkpoint, network_of
 from kplate.training.reader_columns import column_weights
 from kplate.training.reader_data import KINDS, Batch, load_backgrounds
 from kplate.training.reader_init import SHIPPED, Weights, load_weights
@@ -115,9 +117,9 @@ def network_for(row: Row, begin: Weights | None) -> ReaderNet:
 
 
 def train(
-    network: ReaderNet, row: Row, budget: Budget, folder: Path, fresh: bool, around: Any
-) -> LprNet | Any:
-    """Train a row's network; return the moving average of its weights."""
+    network: ReaderNet, row: Row, budget: Budget, folder: Path, fresh: bool, around: Sequence[Image]
+) -> None:
+    """Train a row's network; in the end it has the moving average of its weights."""
     torch.manual_seed(budget.seed)
     pool = open_pool(folder, row.recipe, budget.crops, around)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -136,7 +138,8 @@ def train(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         average.update(network, step + 1)
-    return average.network.eval()
+    network.load_state_dict(average.network.state_dict())
+    network.eval()
 
 
 def _loss(network: ReaderNet, batch: Batch, row: Row, guided: float, progress: float) -> torch.Tensor:
@@ -148,20 +151,26 @@ def _loss(network: ReaderNet, batch: Batch, row: Row, guided: float, progress: f
     return loss
 
 
-def run(row: Row, budget: Budget, folder: Path, init: str, judge: Judge, around: Any) -> Result:
+def run(row: Row, budget: Budget, folder: Path, init: str, judge: Judge, around: Sequence[Image]) -> Result:
     """Train and measure one row."""
     begin = None if init == _FRESH or row.published else load_weights(init)
     network = network_for(row, begin)
     if begin is None and budget.rate < _FRESH_RATE:
         budget = replace(budget, rate=_FRESH_RATE)
     started = time.process_time()
-    trained = train(network, row, budget, folder, begin is None, around)
+    train(network, row, budget, folder, begin is None, around)
     minutes = (time.process_time() - started) / 60
-    return judge.judge(trained, row.name, row.key, minutes)
+    facts: dict[str, Any] = {
+        "steps": budget.steps,
+        "batch": budget.batch,
+        "crops": budget.crops,
+        "rate": budget.rate,
+    }
+    facts["began with"] = _FRESH if begin is None else printable(init)
+    return judge.judge(network, row.name, row.key, minutes, facts)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train and measure from the command line."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kplate.training.ablation", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for plates, rows and the table")
     parser.add_argument("--steps", type=int, default=1000, help="steps of each row (default 1000)")
@@ -177,30 +186,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--rows", help=f"only these, by comma: {','.join(row.key for row in ROWS)}")
     parser.add_argument("--real", type=Path, metavar="DATA", help="labelled real crops, to measure on only")
+    parser.add_argument(
+        "--also", type=Path, action="append", default=[], metavar="CHECKPOINT",
+        help="measure this trained network as well, as it is; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--plates", type=int, default=500, help="rendered plates in each test (default 500)")
     parser.add_argument("--backgrounds", type=Path, help="photographs to cut surroundings from")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train and measure from the command line."""
+    parser = _parser()
     options = parser.parse_args(arguments)
-    chosen = options.rows.split(",") if options.rows else [row.key for row in ROWS]
-    if unknown := sorted(set(chosen) - {row.key for row in ROWS}):
+    chosen = options.rows.split(",") if options.rows is not None else [row.key for row in ROWS]
+    if unknown := sorted(set(chosen) - {row.key for row in ROWS} - {""}):
         parser.error(f"there is no row {', '.join(unknown)}")
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     budget = Budget(options.steps, options.batch, options.crops, options.rate, options.seed)
-    around = load_backgrounds(options.backgrounds)
-    judge: Judge | None = None
-    for row in ROWS:
-        place = options.out / f"{row.key}.json"
-        if row.key in chosen and not place.is_file():
-            judge = judge or Judge(options.plates, options.real)
-            result = run(row, budget, options.out, options.init, judge, around)
-            write_atomic(place, (json.dumps(result.to_dict(), ensure_ascii=False, indent=2) + "\n").encode())
-            print(f"{row.name}: {result.line()}", flush=True)
-    found = [options.out / f"{row.key}.json" for row in ROWS]
-    results = [Result.read(path) for path in found if path.is_file()]
-    facts = f"{budget.steps} steps of {budget.batch} crops, beginning with {printable(options.init)}"
-    print(written(results, options.out, facts))
+    missing = [row for row in ROWS if row.key in chosen and not _place(options.out, row.key).is_file()]
+    if missing or options.also:
+        judge = Judge(options.plates, options.real)
+        around = load_backgrounds(options.backgrounds)
+        for row in missing:
+            _keep(options.out, run(row, budget, options.out, options.init, judge, around))
+        for checkpoint in options.also:
+            _keep(options.out, _as_it_is(checkpoint, judge))
+    keys = [row.key for row in ROWS] + sorted(path.stem for path in options.out.glob("also-*.json"))
+    places = [_place(options.out, key) for key in keys]
+    print(written([Result.read(place) for place in places if place.is_file()], options.out))
     return 0
+
+
+def _as_it_is(checkpoint: Path, judge: Judge) -> Result:
+    """Measure the averaged network of a checkpoint."""
+    state = load_checkpoint(checkpoint)
+    minutes = state["seconds"] / 60
+    name = f"{state.get('architecture', DEFAULT)} of {state['step']} steps in {minutes:.0f} minutes"
+    key = f"also-{zlib.crc32(str(checkpoint.resolve()).encode()):08x}"
+    return judge.judge(network_of(state), name, key, minutes, {"checkpoint": printable(checkpoint)})
+
+
+def _place(folder: Path, key: str) -> Path:
+    return folder / f"{key}.json"
+
+
+def _keep(folder: Path, result: Result) -> None:
+    text = json.dumps(result.to_dict(), ensure_ascii=False, indent=2)
+    write_atomic(_place(folder, result.key), f"{text}\n".encode())
+    print(f"{result.name}: {result.line()}", flush=True)
 
 
 if __name__ == "__main__":

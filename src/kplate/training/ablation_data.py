@@ -98,7 +98,7 @@ def _render(place: Path, recipe: Recipe, count: int, backgrounds: Sequence[Image
         for key, value in row.items():
             if key not in labels:
                 labels[key] = np.zeros((count, *value.shape), value.dtype)
-            labels[key][index] = value  # type: ignore[index]
+            labels[key][index] = value
     images.flush()
     assert set(labels) | {"image"} == {item.name for item in fields(Batch)}
     part = place / f"{_LABELS}.part"

@@ -6,7 +6,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +53,7 @@ class Result:
         parameters: Trained numbers.
         milliseconds: ONNX Runtime, one thread, one plate, the network alone.
         minutes: Time of one processor that training took.
+        facts: How it was trained.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Result:
     parameters: int
     milliseconds: float
     minutes: float
-    extra: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -119,7 +120,7 @@ class Judge:
         if real:
             self._tests["real"] = _real(real)
 
-    def judge(self, network: ReaderNet, name: str, key: str, minutes: float) -> Result:
+    def judge(self, network: ReaderNet, name: str, key: str, minutes: float, facts: dict[str, Any]) -> Result:
         """Measure a network."""
         exact, free, corners = {}, {}, 0.0
         for test_name, test in self._tests.items():
@@ -129,8 +130,9 @@ class Judge:
             if test_name == "as they come":
                 corners = _mean_corner_error(found, test.crops)
         return Result(
-            name, key, exact, free, {key: len(test.texts) for key, test in self._tests.items()}, corners,
-            sum(parameter.numel() for parameter in network.parameters()), milliseconds(network), minutes,
+            name, key, exact, free, {test: len(rows.texts) for test, rows in self._tests.items()}, corners,
+            sum(parameter.numel() for parameter in network.parameters()), milliseconds(network),
+            minutes, facts,
         )  # fmt: skip
 
 
@@ -221,7 +223,7 @@ def milliseconds(network: ReaderNet) -> float:
     return float(np.quantile(times, _UNDISTURBED)) * 1e3
 
 
-def written(results: Sequence[Result], folder: Path, facts: str) -> str:
+def written(results: Sequence[Result], folder: Path) -> str:
     """Write the table as Markdown and JSON, and return it as text."""
     names = [name for name in SETS if any(name in result.exact for result in results)]
     heads = ["row", *names, "corners", "parameters", "ms"]
@@ -233,12 +235,9 @@ def written(results: Sequence[Result], folder: Path, facts: str) -> str:
                 [f"{result.name}, decoded without the grammar", *_cells(result.free, names), "", "", ""]
             )
     markdown = [_bar(heads), _bar(["---"] * len(heads)), *(_bar(row) for row in rows)]
-    text = f"{facts}\n\n" + "\n".join(markdown) + "\n"
-    write_atomic(folder / "ablation.md", text.encode())
-    everything = {"facts": facts, "rows": [result.to_dict() for result in results]}
-    write_atomic(
-        folder / "ablation.json", (json.dumps(everything, ensure_ascii=False, indent=2) + "\n").encode()
-    )
+    write_atomic(folder / "ablation.md", ("\n".join(markdown) + "\n").encode())
+    everything = json.dumps([result.to_dict() for result in results], ensure_ascii=False, indent=2)
+    write_atomic(folder / "ablation.json", f"{everything}\n".encode())
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
