@@ -82,7 +82,7 @@ def test_figures_for_people(kplate: Run, data: Path, stub_weights: Path) -> None
     assert "night" in done.out
 
 
-@pytest.mark.parametrize(("split", "pictures"), [("valid", 1), ("valid,test", 2)])
+@pytest.mark.parametrize(("split", "pictures"), [("valid", 1), ("valid,test", 2), ("valid,none", 1)])
 def test_splits(split: str, pictures: int, kplate: Run, data: Path, stub_weights: Path) -> None:
     done = kplate("evaluate", "detector", data, "--split", split, "--weights", stub_weights, "--json")
     assert done.lines[0]["pictures"] == pictures

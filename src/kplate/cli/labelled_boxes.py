@@ -40,13 +40,18 @@ def load_boxes(
     """
     records: list[Record] = []
     problems: list[str] = []
+    failures: list[DataError] = []
     for split in splits or (None,):
-        found, wrong = _read(Path(path), classes, labels, split)
+        try:
+            found, wrong = _read(Path(path), classes, labels, split)
+        except DataError as error:  # a split may be empty where another one is not
+            failures.append(error)
+            continue
         records += found
         problems += wrong
     if not records and not problems:
-        kept = f" of the split {', '.join(splits)}" if splits else ""
-        raise DataError(f"{printable(path)}: there are no labelled pictures{kept}")
+        kept = f" of the split {' or '.join(splits)}" if splits else ""
+        raise failures[0] if failures else DataError(f"{printable(path)}: no labelled pictures{kept}")
     seen = {classes[int(row[0])] for record in records for row in record.objects}
     # What was asked for and is nowhere labelled is known to be nowhere.
     absent = frozenset(only) - seen
