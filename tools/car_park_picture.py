@@ -4,7 +4,6 @@ It is a frame of the rendered car park with what kplate knows of its bays by the
 """
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -29,9 +28,8 @@ def main() -> None:
     park = CarPark(np.random.default_rng(0))
     recognizer, watcher, monitor = kplate.Recognizer(), Watcher(), BayMonitor(parse_bays(bays_toml(park)))
     start = datetime(2026, 3, 2, tzinfo=UTC)
-    frames = islice(park, round(FROM * RATE), round(UNTIL * RATE))
-    for index, image in enumerate(frames):
-        time = index / RATE
+    for index in range(round(FROM * RATE), round(UNTIL * RATE)):
+        image, time = park.frame(index), index / RATE
         result = recognizer(image)
         monitor.update(watcher.update(Frame(index, time, start + timedelta(seconds=time), image), result))
     drawn = draw_bays(image, monitor.states())

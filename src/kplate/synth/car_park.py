@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kplate.files import write_atomic
 from kplate.images import Image
@@ -139,16 +140,19 @@ class CarPark:
 
     def __iter__(self) -> Iterator[Image]:
         """Yield each frame, uint8 720 x 1280 x 3 BGR."""
-        grain = np.random.default_rng(self._seed)
-        planes = grain.normal(0, 2.0, (4, SIZE[1], SIZE[0], 1)).astype(np.int16)
         for index in range(self.frames):
-            time = index / RATE
-            image = self._draw(time)
-            light = next((light for start, end, light in self.lights if start <= time < end), 1.0)
-            if light < 1:
-                image = np.asarray(image * np.float32(light), np.uint8)
-            noise = np.roll(planes[index % 4], int(grain.integers(SIZE[0])), axis=1)
-            yield np.clip(image + noise, 0, 255).astype(np.uint8)
+            yield self.frame(index)
+
+    def frame(self, index: int) -> Image:
+        """Return one frame, uint8 720 x 1280 x 3 BGR."""
+        time = index / RATE
+        image = self._draw(time)
+        light = next((light for start, end, light in self.lights if start <= time < end), 1.0)
+        if light < 1:
+            image = np.asarray(image * np.float32(light), np.uint8)
+        shift = int(np.random.default_rng((self._seed, index)).integers(SIZE[0]))
+        noise = np.roll(self._grain[index % len(self._grain)], shift, axis=1)
+        return np.clip(image + noise, 0, 255).astype(np.uint8)
 
     def polygons(self) -> list[tuple[str, str, tuple[Point, ...]]]:
         """Return name, kind and ground of each bay, as shares of the picture's width and height."""
@@ -297,6 +301,11 @@ class CarPark:
         guest = Guest(car, plate, permit, bay=bay)
         self.guests.append(guest)
         return guest
+
+    @cached_property
+    def _grain(self) -> list[NDArray[np.int16]]:
+        rng = np.random.default_rng(self._seed)
+        return [rng.normal(0, 2.0, (SIZE[1], SIZE[0], 1)).astype(np.int16) for _ in range(4)]
 
     @cached_property
     def _empty(self) -> Image:
