@@ -186,6 +186,29 @@ def test_a_plate_found_twice_is_reported_once(
     assert [item.box for item in found.plates] == [both[index].box for index in kept]
 
 
+@pytest.mark.parametrize(
+    ("width", "score", "sure", "kept"),
+    [(90, 0.0005, 0.6, False), (90, 0.0005, 0.85, True), (90, 0.01, 0.6, True), (30, 0.0, 0.6, True)],
+)
+def test_a_large_box_that_says_nothing_is_no_plate(width: int, score: float, sure: float, kept: bool) -> None:
+    found, _ = recognise(
+        car(50, 50, 500, 400),
+        plate(100, 200, 100 + width, 220, score=sure),
+        answers=[reading("12가3456", trusted=False, score=score)],
+    )
+    assert (len(found.plates), len(found.vehicles)) == (int(kept), 1)
+
+
+def test_a_plate_without_a_vehicle_stays() -> None:
+    found, _ = recognise(
+        car(0, 0, 100, 100),
+        plate(300, 300, 400, 325),
+        Detection("disabled_sticker", (200, 200, 220, 220), 0.9),
+    )
+    assert [item.vehicle for item in (*found.plates, *found.permits)] == [None, None]
+    assert found.to_dict()["plates"][0]["vehicle"] is None
+
+
 def test_boxes_are_clipped_and_empty_ones_dropped() -> None:
     found, _ = recognise(
         plate(-20, -5, 50, 20), plate(700, 10, 800, 30), plate(50, 50, 50, 60), car(-9, 0, 900, 500)

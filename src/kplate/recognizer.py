@@ -35,6 +35,11 @@ _COLOUR_SAMPLE: Final = 120
 _SAME_PLATE: Final = 0.7
 #: Boxes that overlap by this much (intersection over union) and read the same also show one plate.
 _SAME_TEXT_IOU: Final = 0.3
+#: A box at least this wide in pixels shows a plate large enough to be read ...
+_READABLE_WIDTH: Final = 40.0
+#: ... so that one whose reading is as good as nothing shows no plate, unless the detector is this sure of it.
+_HOPELESS: Final = 0.001
+_SURELY_A_PLATE: Final = 0.8
 #: A vehicle holds a plate or permit if it covers this share of it ...
 _MOST: Final = 0.5
 #: ... and vehicles that cover nearly as much as the best one does are equal: the smallest of them wins.
@@ -176,7 +181,7 @@ class Recognizer:
             _plate(reading, item.box, window[:2], item.score, owner(item.box, vehicles))
             for item, window, reading in zip(found, windows, readings, strict=True)
         ]
-        return _merged(plates)
+        return _merged([plate for plate in plates if not _is_none(plate)])
 
 
 def crop_window(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
@@ -248,6 +253,18 @@ def _plate(
 
 def _moved(corner: Point, left: int, top: int) -> Point:
     return (float(corner[0]) + left, float(corner[1]) + top)
+
+
+def _is_none(plate: Plate) -> bool:
+    """Say whether a box shows no plate: it is large, the detector is not sure, and nothing can be read there.
+
+    Signs, lamps and grilles are found at times. What is on them is no registration.
+    """
+    return (
+        plate.box[2] - plate.box[0] >= _READABLE_WIDTH
+        and plate.score < _HOPELESS
+        and (plate.detection_score or 0.0) < _SURELY_A_PLATE
+    )
 
 
 def _merged(plates: Sequence[Plate]) -> tuple[Plate, ...]:
