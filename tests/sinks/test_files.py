@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -127,6 +128,20 @@ def test_keys_and_topics_are_harmless() -> None:
     assert slug("../../etc/passwd") == "etc-passwd"
     assert slug("") == "source"
     assert picture_key(event(1), "a/b") == f"2026-03-01/gate/{event(1).id}-a-b.jpg"
+
+
+def test_several_threads_may_write(tmp_path: Path, log: Log) -> None:
+    path = tmp_path / "events.jsonl"
+    with (
+        open_sinks([str(path), str(tmp_path / "events.db")], log=log) as sinks,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        list(pool.map(lambda number: sinks.write(event(number)), range(40)))
+    assert {Event.from_json(line).id for line in path.read_text().splitlines()} == {
+        event(number).id for number in range(40)
+    }
+    sinks.write(event(99))
+    assert log == [f"event {event(99).id} came after the sinks were closed"]
 
 
 def test_a_sink_that_fails_does_not_disturb_the_others(tmp_path: Path, log: Log) -> None:

@@ -12,7 +12,8 @@ def new_id(time: datetime, seed: str | None = None) -> str:
     Args:
         time: When it happened; its milliseconds since 1970 come first, so that identifiers sort by time.
         seed: What the rest is made of: the same time and seed give the same identifier, so that the events of
-            a video file that is watched twice are the same events. None: the rest is random.
+            a video file that is watched twice are the same events. It must not hold a plate's text: who knows
+            the rest could try all plates. None: the rest is random.
 
     Returns:
         A UUID in its usual form, such as ``019ab0f3-5c1a-7d21-9a3e-0f6b1c2d3e4f``.

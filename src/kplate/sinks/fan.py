@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import logging
 import shutil
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -127,17 +128,24 @@ class Sinks:
         self._log = log
         self._pruned = -_PRUNE_EVERY
         self._closed = False
+        self._lock = threading.Lock()
         self._room = True
         self._prune()
 
     def write(self, event: Event, pictures: Mapping[str, "Image"] | None = None) -> None:
         """Hand an event to every sink. When this returns, it is on the disk; nothing is ever raised.
 
+        May be called from several threads.
+
         Args:
             event: What happened.
             pictures: Pictures of it by their names, uint8, H x W x 3, BGR. ``event.pictures`` says which part
                 of the frame each of them shows; those that are not named there show the whole frame.
         """
+        with self._lock:
+            self._write(event, pictures or {})
+
+    def _write(self, event: Event, pictures: Mapping[str, "Image"]) -> None:
         if self._closed:
             self._log(f"event {event.id} came after the sinks were closed")
             return
@@ -146,7 +154,7 @@ class Sinks:
         except KplateError as error:  # no sink could ever write it, and it would block them
             self._log(f"event {event.id} cannot be written: {error}")
             return
-        told, encoded = self._prepared(event, pictures or {})
+        told, encoded = self._prepared(event, pictures)
         for guarded in self._outputs:
             guarded.write(told, encoded if guarded.output.wants_pictures else ())
         for courier in self._couriers:
@@ -215,11 +223,12 @@ class Sinks:
             patience: Seconds to wait for receivers that are there; what they have not taken by then waits in
                 the store for the next run.
         """
-        if self._closed:
-            return
-        self._closed = True
-        for guarded in self._outputs:
-            guarded.close()
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for guarded in self._outputs:
+                guarded.close()
         end = time.monotonic() + patience
         for courier in self._couriers:
             courier.close(max(0.1, end - time.monotonic()))
