@@ -54,7 +54,9 @@ def run(args: argparse.Namespace) -> int:
     curve = prepare_file(args.curve) if args.curve else None
     thresholds = {label: own.threshold(label) for label in _measured(samples, own.labels, only)}
     outcomes = []
-    eager = open_detector(args, min_score=_LEAST_SCORE)
+    labelled = {truth.label for sample in samples for truth in sample.truths}
+    # Boxes that nobody would be shown matter to average precision alone, which needs something to find.
+    eager = own if labelled.isdisjoint(thresholds) else open_detector(args, min_score=_LEAST_SCORE)
     with screen.progress(len(samples), "pictures") as advance:
         for outcome in evaluate_boxes(samples, eager, thresholds):
             outcomes.append(outcome)
