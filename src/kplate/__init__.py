@@ -7,7 +7,6 @@
 """
 
 import importlib
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -26,10 +25,7 @@ if TYPE_CHECKING:
     from kplate.recognizer import Recognizer
     from kplate.results import Box, Other, Permit, Plate, Point, Quad, Recognition, Vehicle
 
-try:
-    __version__ = version("kplate")
-except PackageNotFoundError:  # used from a source tree that was not installed
-    __version__ = "0+unknown"
+    __version__: str
 
 __all__ = [
     "Box",
@@ -80,12 +76,25 @@ _HOMES: Final = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        globals()[name] = _version()
+        return globals()[name]
     for module, names in _HOMES.items():
         if name in names:
             value = getattr(importlib.import_module(module), name)
             globals()[name] = value
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _version() -> str:
+    # Imported here: it takes longer to load than all else in this file.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("kplate")
+    except PackageNotFoundError:  # used from a source tree that was not installed
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate.darknet.model import load_model
 from kplate.engines import Network, open_model, open_network
 from kplate.engines.sizes import fitting
 from kplate.errors import WeightsError
@@ -285,6 +284,8 @@ class Detector:
             WeightsError: The weights do not fit, or the extra is not installed.
             ValueError: ``min_score`` or ``size`` is out of range.
         """
+        from kplate.darknet.model import load_model  # most readers have no network of Darknet's
+
         model, manifest = load_model(cfg, weights, names)
         detector = cls.__new__(cls)
         opened = open_model(model, weights, threads=threads, engine=engine)
@@ -342,7 +343,7 @@ class Detector:
         real = np.isfinite(boxes).all(1) & (sides > 0).all(1)
         boxes, scores, labels = boxes[real], scores[real], labels[real]
         found = []
-        for label in np.unique(labels):
+        for label in sorted(set(labels.tolist())):
             members = np.flatnonzero(labels == label)
             name = self.labels[label]
             rule = _RULES.get(name, _OTHER_RULE)

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import importlib
 import io
 import os
@@ -10,16 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
 from kplate.cli.engine_arguments import add_engine_arguments, announce, engine_of
 from kplate.errors import KplateError, OutputError
 from kplate.files import printable, reason_of, write_atomic
 from kplate.weights import TASKS, holds
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from kplate import Detector, Recognizer
     from kplate.detector import Size
 
@@ -80,14 +79,24 @@ class Screen:
             json: Standard output carries JSON, and nothing else may be written to it.
         """
         out_is_terminal, err_is_terminal = sys.stdout.isatty(), sys.stderr.isatty()
-        # Tables in a file or a pipe are not squeezed into the 80 columns that Rich takes for granted there.
-        self.out = Console(highlight=False, emoji=False, width=None if out_is_terminal else _PIPE_WIDTH)
+        self._out_is_terminal = out_is_terminal
         self.shows_table = out_is_terminal and not json
         self._bar_console: Console | None = None
         if self.shows_table:
             self._bar_console = self.out
         elif err_is_terminal and not out_is_terminal:
-            self._bar_console = Console(stderr=True, highlight=False, emoji=False)
+            from rich import console
+
+            self._bar_console = console.Console(stderr=True, highlight=False, emoji=False)
+
+    @functools.cached_property
+    def out(self) -> "Console":
+        """Where tables go. Rich takes a while to load, which results for other programs need not wait for."""
+        from rich import console
+
+        # Tables in a file or a pipe are not squeezed into the 80 columns that Rich takes for granted there.
+        width = None if self._out_is_terminal else _PIPE_WIDTH
+        return console.Console(highlight=False, emoji=False, width=width)
 
     @contextlib.contextmanager
     def progress(self, total: int, unit: str) -> Iterator[Callable[[str], None]]:
@@ -103,6 +112,8 @@ class Screen:
         if self._bar_console is None:
             yield lambda _: None
             return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
         columns = (
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -119,6 +130,8 @@ class Screen:
     def complain(self, message: str) -> None:
         """Print one line on standard error without tearing the progress bar."""
         if self._bar_console is not None and sys.stderr.isatty():
+            from rich.text import Text
+
             self._bar_console.print(Text(f"kplate: {message}", style="red"), soft_wrap=True)
         else:
             complain(message)

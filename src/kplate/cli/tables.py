@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Final
 
 from kplate.files import printable
 from kplate.plates.grammar import display
 from kplate.results import Plate, Recognition
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 #: Title and width of the table's columns, in terminal cells: together they fit the 80 of a plain terminal. A
 #: Hangul syllable takes two.
@@ -56,7 +56,7 @@ def rows_of(result: Recognition) -> Iterator[Row]:
 class ResultTable:
     """Prints results as they come, so that they line up as one table."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: "Console") -> None:
         self._console = console
         self._headed = False
 
@@ -67,6 +67,10 @@ class ResultTable:
             result: The results.
             name: What the picture is called, if that is not its file's name.
         """
+        # Here, not above: a pipe gets no table, and need not wait for Rich to load.
+        from rich.table import Table
+        from rich.text import Text
+
         title = Text(printable(name or result.file or "picture"), style="bold")
         title.append(f"  {result.width}×{result.height}, {result.elapsed_ms:.0f} ms", style="dim")
         self._console.print(title, soft_wrap=True)
@@ -89,8 +93,10 @@ class ResultTable:
         self._headed = True
 
     @staticmethod
-    def _text(row: Row) -> Text:
+    def _text(row: Row) -> "Text":
         """A trusted text stands out; what is only a guess stands in brackets."""
+        from rich.text import Text
+
         if row.what != "plate":
             return Text(f"{row.index}", style="dim")
         if row.text:

@@ -9,15 +9,16 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kplate import weights as manifests
 from kplate.engines.runtimes import AUTO, RUNTIMES, Choice, Runtime, choice_of, install_hint, is_installed
 from kplate.errors import EngineError, WeightsError
 from kplate.files import StrPath, printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "Choice",
@@ -48,7 +49,7 @@ class Engine(Protocol):
     sizes: tuple[tuple[int, int], ...]
     version: str
 
-    def run(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    def run(self, batch: "NDArray[np.float32]") -> "dict[str, NDArray[np.float32]]":
         """Run the network.
 
         Args:

@@ -10,7 +10,6 @@ import math
 import os
 import re
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -187,10 +186,7 @@ def write_manifest(path: StrPath, manifest: Manifest) -> None:
 
 def _manifest_path(weights: StrPath | None, task: str) -> Path:
     if weights is None:
-        shipped = resources.files(__package__)
-        if not isinstance(shipped, Path):
-            raise WeightsError(f"cannot load the shipped {task}: kplate must be installed as ordinary files")
-        return shipped / f"{task}.json"
+        return Path(__file__).parent / f"{task}.json"
     if not os.fspath(weights):
         raise WeightsError(f"cannot load the {task}: the path is empty")
     path = Path(weights)
