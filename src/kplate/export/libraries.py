@@ -1,11 +1,11 @@
 """Dealing with the libraries that exports use: saying which command installs them, and keeping them quiet."""
 
 import contextlib
-import importlib.util
 import io
 import logging
 import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from kplate.engines.quiet import quiet
 from kplate.errors import KplateError
@@ -23,7 +23,7 @@ def require(*modules: str, purpose: str, extra: str) -> None:
         KplateError: One is not; the message says which command installs it.
     """
     for module in modules:
-        if importlib.util.find_spec(module) is None:
+        if find_spec(module) is None:
             raise KplateError(
                 f"{purpose} needs {module}, which is not installed: pip install 'kplate[{extra}]'"
             )

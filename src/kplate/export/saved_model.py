@@ -1,8 +1,8 @@
 """ONNX networks to TensorFlow SavedModel folders.
 
 The general converters pin old libraries, lay the axes out anew, and fail on the reader's attention while they
-do. So the few operators that kplate's networks consist of are said in TensorFlow here, axis by axis as in ONNX
-(:mod:`kplate.export.tensorflow_ops`). PyTorch is not needed.
+do. So the few operators that kplate's networks consist of are said in TensorFlow here, axis by axis as in
+ONNX (:mod:`kplate.export.tensorflow_ops`). PyTorch is not needed.
 """
 
 import os

@@ -77,8 +77,8 @@ class Report:
 
     @property
     def share(self) -> float:
-        """The share that agrees."""
-        return self.agreed / self.compared if self.compared else 0.0
+        """The share that agrees; where the source finds nothing, the raw outputs alone count."""
+        return self.agreed / self.compared if self.compared else 1.0
 
     @property
     def faults(self) -> list[str]:

@@ -1,0 +1,193 @@
+"""Exports that need no library beyond ONNX: what is written, what is told, and what is refused."""
+
+import shutil
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx", reason="exporting needs the export extra")
+
+from darknet.networks import write_painted  # noqa: E402
+
+from kplate import Detector, Recognizer, weights  # noqa: E402
+from kplate.cli import main  # noqa: E402
+from kplate.errors import KplateError, WeightsError  # noqa: E402
+from kplate.export import libraries, onnx_precision, run  # noqa: E402
+from kplate.export.onnx_precision import with_float16_weights  # noqa: E402
+from kplate.export.run import Order, export  # noqa: E402
+from kplate.export.verification import LIMITS, Report  # noqa: E402
+from kplate.synth.scenes import demo_scene  # noqa: E402
+
+SHIPPED = Path(weights.__file__).parent
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    folder = tmp_path / "beside"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize(("precision", "most"), [("float16", 0.52), ("int8", 0.7)])
+def test_smaller_numbers_read_the_same(
+    precision: str, most: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["export", "all", "--precision", precision, "--out", str(out)]) == 0
+    assert capsys.readouterr().out.count("agree") == 2
+    names = {f"{task}.{precision}.onnx" for task in weights.TASKS}
+    assert {path.name for path in out.iterdir()} == names | {f"{name}.json" for name in names}
+    for task in weights.TASKS:
+        path, manifest = weights.load(out / f"{task}.{precision}.onnx", task)
+        assert (manifest.format, manifest.precision, manifest.layout) == ("onnx", precision, "NCHW")
+        assert path.stat().st_size < most * (SHIPPED / f"{task}.onnx").stat().st_size
+        told = manifest.extra["export"]
+        assert told["source"] == {f"{task}.onnx": weights.fingerprint(SHIPPED / f"{task}.onnx")}
+        assert {"kplate", "onnx", "onnxruntime"} <= set(told["versions"])
+        assert "largest_difference" in told["compared"]
+        assert manifest.accuracy == {}  # what was measured in float32 is no longer claimed
+    scene = demo_scene(np.random.default_rng(4), (1280, 720))
+    texts = [
+        sorted(plate.text or "" for plate in recognizer(scene.image).plates)
+        for recognizer in (Recognizer(threads=1), Recognizer(weights=out, threads=1))
+    ]
+    assert len(texts[0]) >= 2
+    assert texts[0] == texts[1]
+
+
+def test_the_main_format_keeps_its_names(tmp_path: Path, beside: Path) -> None:
+    exported = export(Order("reader", tmp_path), beside)
+    assert exported.manifest_path == tmp_path / "reader.json"
+    assert (tmp_path / "reader.onnx").read_bytes() == (SHIPPED / "reader.onnx").read_bytes()
+    assert exported.manifest.accuracy
+    assert exported.report.agreed == exported.report.compared > 10
+
+
+def test_a_size_of_its_own(tmp_path: Path, beside: Path) -> None:
+    exported = export(Order("detector", tmp_path, size=(320, 192)), beside)
+    assert exported.manifest.input == (320, 192)
+    assert Detector(tmp_path).size == 320
+
+
+def test_a_darknet_network(tmp_path: Path, beside: Path) -> None:
+    cfg, values, names = write_painted(tmp_path)
+    told = run.Told(weights=values, names=names)
+    exported = export(Order("detector", tmp_path / "out", cfg, told=told, precision="float16"), beside)
+    source = Detector.from_darknet(cfg, values, names)
+    assert exported.manifest.classes == source.labels
+    assert set(exported.manifest.extra["export"]["source"]) == {cfg.name, values.name}
+    scene = demo_scene(np.random.default_rng(1), (320, 240)).image
+    assert len(Detector(exported.manifest_path)(scene)) == len(source(scene))
+
+
+def without_weights(model: bytes) -> bytes:
+    """A float16 network whose weights got lost on the way."""
+    network = onnx.load_from_string(with_float16_weights(model))
+    for tensor in network.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT16:
+            tensor.raw_data = bytes(len(tensor.raw_data))
+    return bytes(network.SerializeToString())
+
+
+@pytest.mark.parametrize("task", weights.TASKS)
+def test_a_network_that_lost_its_weights_is_not_handed_over(
+    task: str, tmp_path: Path, beside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kind of file that converts without a word and then finds nothing."""
+    monkeypatch.setattr(onnx_precision, "with_float16_weights", without_weights)
+    out = tmp_path / "out"
+    with pytest.raises(
+        WeightsError, match="does not give its source's answers, and is not written"
+    ) as caught:
+        export(Order(task, out, precision="float16"), beside)
+    assert "\n" not in str(caught.value)
+    assert "0 of" in str(caught.value)
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "missing", "extra"),
+    [
+        ("onnx", "onnx", "export"),
+        ("tflite", "litert_torch", "export-tflite"),
+        ("tflite", "ai_edge_quantizer", "export-tflite"),
+        ("openvino", "openvino", "export-openvino"),
+        ("saved_model", "tensorflow", "export-saved-model"),
+    ],
+)
+def test_a_missing_library_is_named_with_the_command_that_installs_it(
+    form: str, missing: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None if name == missing else object())
+    with pytest.raises(KplateError) as caught:
+        export(Order("reader", tmp_path / "out", format=form), tmp_path)
+    assert f"needs {missing}, which is not installed: pip install 'kplate[{extra}]'" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_extra_that_messages_name_exists() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert {extra for _, extra in run.NEEDS.values()} <= set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["reader", "--size", "320"], "--size is for the detector"),
+        (["detector", "--size", "300"], "must be multiples of 32"),
+        (["all", "--calibration", "."], "one network at a time"),
+        (["reader", "--temperature", "0"], "must be above 0"),
+        (["reader", "nowhere"], "no such file or folder"),
+        (["reader", "my.cfg"], "describes a detector"),
+        (["detector", "my.cfg"], "needs --weights and --names"),
+        (["reader", "--facts", "nowhere.json"], "no such file"),
+        (["reader", "--precision", "int8", "--calibration", "empty"], "it has no pictures"),
+        (["detector", "--precision", "int8", "--calibration", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    arguments: list[str],
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert main(["export", *arguments, "--out", "out"]) == 1
+    told = capsys.readouterr().err
+    assert reason in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
+def test_exports_are_made_from_the_float32_network_alone(tmp_path: Path, beside: Path) -> None:
+    path, manifest = weights.load(None, "reader")
+    shutil.copy(path, tmp_path / "reader.onnx")
+    weights.write_manifest(tmp_path / "reader.json", replace(manifest, precision="int8"))
+    with pytest.raises(WeightsError, match="begin with the float32 ONNX network"):
+        export(Order("reader", tmp_path / "out", tmp_path), beside)
+
+
+def test_evaluation_says_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "plates"
+    assert main(["synth", "plates", "--count", "3", "--seed", "2", "--out", str(data)]) == 0
+    command = ["export", "reader", "--precision", "float16", "--out", str(tmp_path / "out")]
+    assert main([*command, "--evaluate", str(data)]) == 0
+    told = capsys.readouterr().out
+    assert "before" in told
+    assert "after" in told
+    assert "lost: 0.0 points" in told
+
+
+def test_faults_are_what_lies_beyond_the_limits() -> None:
+    good = Report(LIMITS["int8"], {"head0": 0.2, "head1": 0.3}, compared=40, agreed=39, overlap=0.8)
+    assert good.faults == []
+    assert Report(LIMITS["float32"], good.differences, 40, 40, 1.0).faults == [
+        "head1 differs by 0.3 (limit 0.001)"
+    ]
+    assert "20 of 40 boxes agree" in Report(LIMITS["int8"], {"head0": 0.2}, 40, 20, 0.8).faults[0]
+    assert "inf" in Report(LIMITS["int8"], {"logits": np.inf}, 10, 10, None).faults[0]
