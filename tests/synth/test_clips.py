@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from kplate.errors import KplateError
 from kplate.live.files import VideoFile
 from kplate.synth.clips import Clip
 
@@ -31,10 +33,15 @@ def test_the_labels_say_where_every_car_is(passing_cars: Path) -> None:
 
 def test_the_same_seed_draws_the_same_frames() -> None:
     def frame() -> np.ndarray:
-        clip = Clip(np.random.default_rng(5), cars=2, seconds=4, size=(160, 96), rate=5)
+        clip = Clip(np.random.default_rng(5), cars=2, seconds=6, size=(160, 96), rate=5)
         return [image for image, _ in clip][8]
 
     assert np.array_equal(frame(), frame())
+
+
+def test_too_many_cars_are_refused() -> None:
+    with pytest.raises(KplateError, match="40 cars cannot pass in 60 seconds"):
+        Clip(np.random.default_rng(5), cars=40)
 
 
 def test_cars_do_not_run_into_one_another() -> None:

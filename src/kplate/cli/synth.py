@@ -27,6 +27,8 @@ from kplate.synth.conditions import CONDITIONS, ON_PHOTOGRAPHS
 
 #: Folder of the pictures, beside the labels.
 _PICTURES: Final = "images"
+#: Pictures unless the arguments say otherwise.
+_COUNT: Final = 100
 #: Pictures that a worker renders at a time: enough to make handing out work cheap.
 _CHUNK: Final = 8
 #: Chunks handed out for each worker before the oldest one's labels are waited for.
@@ -35,8 +37,17 @@ _AHEAD: Final = 4
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("what", choices=("plates", "scenes"), help="plate crops, or whole pictures of cars")
-    parser.add_argument("--count", type=positive, default=100, metavar="N", help="pictures (default: 100)")
+    parser.add_argument(
+        "what",
+        choices=("plates", "scenes", "clip"),
+        help="plate crops, whole pictures of cars, or a video of passing cars",
+    )
+    parser.add_argument(
+        "--count", type=positive, metavar="N", help="pictures (default: 100); in a clip, cars (default: 30)"
+    )
+    parser.add_argument(
+        "--seconds", type=positive, default=60, metavar="S", help="clip: its length (default: 60)"
+    )
     parser.add_argument(
         "--out", required=True, metavar="DIR", help="folder for the pictures and labels.jsonl"
     )
@@ -62,6 +73,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes to render with (default: one a core); the pictures do not depend on it",
     )
+
+
+def _clip(args: argparse.Namespace, screen: Screen) -> int:
+    """Render a video of passing cars.
+
+    Raises:
+        KplateError: The arguments ask for too many cars.
+        OutputError: The video cannot be written.
+    """
+    from kplate.synth.clips import Clip, write_clip
+
+    out = prepare_folder(args.out)
+    clip = Clip(np.random.default_rng(args.seed), cars=args.count or 30, seconds=args.seconds)
+    with screen.progress(clip.frames, "frames") as advance:
+        write_clip(clip, out, advance)
+    print(f"clip.mp4 and clip.jsonl in {printable(out)}: {len(clip.cars)} cars in {args.seconds} seconds")
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +136,9 @@ def run(args: argparse.Namespace) -> int:
         OutputError: The folder cannot be written to, or has labels already.
     """
     screen = Screen()
+    if args.what == "clip":
+        return _clip(args, screen)
+    count = args.count or _COUNT
     if args.photos and args.what == "plates":
         raise KplateError("--photos is for scenes: plates need no photographs")
     if args.split and not args.photos:
@@ -123,14 +154,14 @@ def run(args: argparse.Namespace) -> int:
     labels = out / LABELS_FILE
     if labels.exists():
         raise OutputError(f"{printable(labels)} exists already: choose another folder or remove it")
-    with labels.open("x", encoding="utf-8") as file, screen.progress(args.count, "pictures") as advance:
+    with labels.open("x", encoding="utf-8") as file, screen.progress(count, "pictures") as advance:
         for line in _lines(
-            Job(args.what, out, args.seed, photos, args.split, conditions), args.count, args.workers
+            Job(args.what, out, args.seed, photos, args.split, conditions), count, args.workers
         ):
             file.write(f"{line}\n")
             file.flush()
             advance("")
-    print(f"{args.count} pictures and {LABELS_FILE} in {printable(out)}")
+    print(f"{count} pictures and {LABELS_FILE} in {printable(out)}")
     return 0
 
 

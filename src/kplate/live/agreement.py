@@ -57,6 +57,18 @@ class _Tally:
     electric: defaultdict[bool, float] = field(default_factory=lambda: defaultdict(float))
     best: Evidence | None = None
 
+    def merge(self, other: "_Tally") -> None:
+        """Add the votes of another tally for the same text."""
+        self.readings += other.readings
+        self.weight += other.weight
+        self.surest = max(self.surest, other.surest)
+        for kind, weight in other.kinds.items():
+            self.kinds[kind] += weight
+        for value, weight in other.electric.items():
+            self.electric[value] += weight
+        if other.best and (self.best is None or other.best.quality > self.best.quality):
+            self.best = other.best
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -152,17 +164,8 @@ class Ballot:
             for mine, theirs in zip(own, places, strict=True):
                 for symbol, weight in theirs.items():
                     mine[symbol] += weight
-        for text, theirs in other._tallies.items():
-            mine = self._tallies.setdefault(text, _Tally())
-            mine.readings += theirs.readings
-            mine.weight += theirs.weight
-            mine.surest = max(mine.surest, theirs.surest)
-            for kind, weight in theirs.kinds.items():
-                mine.kinds[kind] += weight
-            for value, weight in theirs.electric.items():
-                mine.electric[value] += weight
-            if theirs.best and (mine.best is None or theirs.best.quality > mine.best.quality):
-                mine.best = theirs.best
+        for text, tally in other._tallies.items():
+            self._tallies.setdefault(text, _Tally()).merge(tally)
         self._forget()
 
     def _vote(self, text: str, characters: tuple[float, ...], weight: float) -> None:

@@ -1,12 +1,12 @@
 """Runs recognition over a source's frames, on several cores where the order allows it."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from kplate.images import Image
-from kplate.live.model import Frame, Source
+from kplate.live.model import Frame, Source, SourceError
 from kplate.results import Recognition
 
 Recognise = Callable[[Image], Recognition]
@@ -16,7 +16,7 @@ _AHEAD: Final = 2
 
 def recognised(
     source: Source, recognise: Recognise, *, workers: int = 1
-) -> Iterator[tuple[Frame, Recognition]]:
+) -> Generator[tuple[Frame, Recognition]]:
     """Yield each frame with what was found in it, in order.
 
     Frames of a file are recognised by several threads at once, each on one core, while this thread decodes:
@@ -38,19 +38,14 @@ def recognised(
     pending: deque[tuple[Frame, Future[Recognition]]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="recognise") as pool:
         try:
-            frames = iter(source)
-            while True:
-                try:
-                    frame = next(frames, None)
-                except Exception:
-                    yield from _rest(pending)
-                    raise
-                if frame is None:
-                    yield from _rest(pending)
-                    return
+            for frame in source:
                 pending.append((frame, pool.submit(recognise, frame.image)))
                 if len(pending) > workers + _AHEAD:
                     yield _first(pending)
+            yield from _rest(pending)
+        except SourceError:
+            yield from _rest(pending)
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

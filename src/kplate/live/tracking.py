@@ -161,9 +161,9 @@ def observe(recognition: Recognition) -> list[Observation]:
     taken = set(by_vehicle.values())
     found = []
     for number, vehicle in enumerate(recognition.vehicles):
-        index = by_vehicle.get(number)
-        plate = None if index is None else recognition.plates[index]
-        found.append(Observation(vehicle.box, number, plate, index, number in permits))
+        own = by_vehicle.get(number)
+        shown = None if own is None else recognition.plates[own]
+        found.append(Observation(vehicle.box, number, shown, own, number in permits))
     for index, plate in enumerate(recognition.plates):
         if index not in taken:
             found.append(Observation(None, None, plate, index))

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kplate.errors import KplateError
 from kplate.files import write_atomic
 from kplate.images import Image
 from kplate.live.video_writer import VideoWriter
@@ -49,6 +50,9 @@ _NIGHT_LIGHT: Final = 0.3
 _EXPOSURE: Final = (1 / 250, 1 / 120)
 #: Moments within the exposure that are drawn and averaged: about one for every px that the plate moves.
 _MOMENTS: Final = (2, 8)
+#: More cars than this would run into one another; a shorter clip shows no car's whole way.
+_MOST_A_SECOND: Final = 0.6
+_SHORTEST: Final = 6.0
 #: Strength of the grain by day and by night, steps of 255, and px by which it is larger than a picture.
 _GRAIN: Final = (2.0, 5.0)
 _SPARE: Final = 97
@@ -141,7 +145,15 @@ class Clip:
             size: Width and height in px, even.
             rate: Frames a second.
             day: Share of it that plays by day; the rest plays by night.
+
+        Raises:
+            KplateError: So many cars cannot pass in that time.
         """
+        if cars > seconds * _MOST_A_SECOND or seconds < _SHORTEST:
+            raise KplateError(
+                f"{cars} cars cannot pass in {seconds:g} seconds: at most {_MOST_A_SECOND} a second, and a "
+                f"clip of at least {_SHORTEST:g} seconds"
+            )
         width, height = size
         self.size, self.rate, self.frames = size, rate, round(seconds * rate)
         self._rng = rng
