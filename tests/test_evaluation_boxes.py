@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -217,7 +218,8 @@ def test_report_shows_misses_and_needless_boxes(tmp_path: Path) -> None:
     assert "&lt;a&gt;.png" in page
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
     write_curve(tmp_path / "curve.svg", summary)
-    assert (tmp_path / "curve.svg").read_text(encoding="utf-8").endswith("</svg>\n")
+    drawn = ElementTree.parse(tmp_path / "curve.svg").getroot()
+    assert len(drawn.findall("{*}polyline")) == len(drawn.findall("{*}circle")) == 1
     assert "AP50" in precision_recall_svg(summary)
 
 
