@@ -253,7 +253,10 @@ def _study(car: Occupant, occupancy: Occupancy, result: FrameResult) -> None:
         car.track = tracked.track_id
     plate = next((plate for plate in recognition.plates if plate.vehicle == index), None)
     permit = any(permit.vehicle == index for permit in recognition.permits)
-    car.see(plate, None if tracked is None else tracked.sighting, permit)
+    if tracked is None:
+        car.see(plate, None, permit)
+    else:
+        car.see(plate, tracked.sighting, permit or tracked.permit)
 
 
 def _around(box: Box, width: int, height: int) -> Box:

@@ -10,7 +10,7 @@ from kplate.images import Image
 from kplate.live.model import Sighting
 from kplate.results import Box, Plate
 
-#: Readings in video that make a text, or a permit; a picture that stands alone has only one.
+#: Readings in video that make a text; a picture that stands alone has only one.
 _AGREEING: Final = 2
 #: Readings in a row of another plate after which another vehicle stands there.
 _OTHER_CAR: Final = 3
@@ -47,7 +47,8 @@ class Occupant:
         track: Number that it is followed under, if it is.
         told: Reasons that were given already.
         parked: Whether it was told what stands there.
-        permits: Frames in which a permit was seen on it.
+        permit: Whether a permit was seen on it, here or on its way. Once is enough: it is small, and seen well
+            only for the moment in which the car is near and no light is mirrored in its windscreen.
         single: Whether single readings count.
     """
 
@@ -62,7 +63,7 @@ class Occupant:
     track: int | None = None
     told: set[str] = field(default_factory=set)
     parked: bool = False
-    permits: int = 0
+    permit: bool = False
     single: bool = False
     _votes: dict[str, _Votes] = field(default_factory=dict)
     _sighting: Sighting | None = None
@@ -75,9 +76,9 @@ class Occupant:
         Args:
             plate: Its plate in this frame.
             sighting: What the frames have agreed on so far, if the vehicle is followed.
-            permit: Whether a permit was seen in this frame.
+            permit: Whether a permit was seen in this frame, or in one before.
         """
-        self.permits += permit
+        self.permit |= permit
         if sighting is not None:
             self._sighting = sighting
         if plate is None:
@@ -106,11 +107,6 @@ class Occupant:
     def replaced(self) -> bool:
         """Whether the readings show that another vehicle stands there now."""
         return max(self._contrary.values(), default=0) >= (1 if self.single else _OTHER_CAR)
-
-    @property
-    def permit(self) -> bool:
-        """Whether a permit was seen on it."""
-        return self.permits >= (1 if self.single else _AGREEING)
 
     @property
     def text(self) -> str | None:

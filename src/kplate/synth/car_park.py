@@ -152,7 +152,7 @@ class CarPark:
             image = np.asarray(image * np.float32(light), np.uint8)
         shift = int(np.random.default_rng((self._seed, index)).integers(SIZE[0]))
         noise = np.roll(self._grain[index % len(self._grain)], shift, axis=1)
-        return np.clip(image + noise, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(image + noise, 0, 255), np.uint8)
 
     def polygons(self) -> list[tuple[str, str, tuple[Point, ...]]]:
         """Return name, kind and ground of each bay, as shares of the picture's width and height."""
