@@ -22,7 +22,7 @@ _WIDTH: Final = 520
 _HEIGHT: Final = 340
 _LEFT: Final = 44
 _BOTTOM: Final = 40
-_TOP: Final = 12
+_TOP: Final = 26
 
 #: What people are told about a needless box.
 VERDICT_NAMES: Final = {
@@ -216,7 +216,7 @@ def precision_recall_svg(summary: BoxSummary) -> str:
         parts.append(_text(x, _TOP + height + 16, f"{tick:g}", "middle"))
         parts.append(_text(_LEFT - 6, y + 4, f"{tick:g}", "end"))
     parts.append(_text(_LEFT + width / 2, _HEIGHT - 6, "recall", "middle"))
-    parts.append(_text(_LEFT, _TOP - 2, "precision", "end"))
+    parts.append(_text(4, _TOP - 12, "precision", "start"))
     drawn = [figures for figures in summary.classes if figures.precision is not None]
     for n, figures in enumerate(drawn):
         colour = _COLOURS[n % len(_COLOURS)]
