@@ -13,12 +13,13 @@ from kplate.files import write_atomic
 
 #: Classes of kplate's own networks: car, license_plate, disabled_sticker.
 CLASSES: Final = 3
-#: k-means of the boxes that kplate's detector learns from, px at 416 x 416, by area.
-TINY_ANCHORS: Final = ((12, 6), (30, 13), (36, 34), (97, 36), (112, 94), (282, 198))
+#: k-means of the boxes that kplate's detector learns from (`kplate train detector --anchors`), px of the
+#: input: 416 x 416 for the tiny network, 608 x 608 for the other.
+TINY_ANCHORS: Final = ((11, 6), (23, 12), (41, 27), (67, 53), (140, 101), (324, 214))
 ANCHORS: Final = (
-    *((8, 5), (18, 8), (17, 20)),
-    *((36, 17), (54, 46), (101, 36)),
-    *((100, 94), (187, 143), (324, 233)),
+    *((11, 6), (19, 9), (31, 16)),
+    *((47, 28), (66, 52), (114, 71)),
+    *((148, 130), (276, 191), (502, 332)),
 )
 _ANCHORS_A_HEAD: Final = 3
 _FOLDER: Final = Path(__file__).parent / "cfg"
@@ -28,19 +29,20 @@ class _Writer:
     """Sections of a `.cfg`, one after the other."""
 
     def __init__(self, title: str, anchors: Sequence[tuple[int, int]]) -> None:
-        self._parts = [title]
+        self._parts, self._note = [title], ""
         self._anchors = anchors
         self.layers = 0
 
     def section(self, kind: str, **options: int | float | str) -> None:
         """Adds a section."""
         lines = [f"[{kind}]", *(f"{key}={value}" for key, value in options.items())]
-        self._parts.append("\n".join(lines))
+        self._parts.append(self._note + "\n".join(lines))
+        self._note = ""
         self.layers += kind != "net"
 
     def note(self, text: str) -> None:
         """Adds a comment above the next section, with the number of its layer."""
-        self._parts.append(f"# {self.layers}: {text}")
+        self._note = f"# {self.layers}: {text}\n"
 
     def conv(self, filters: int, size: int, activation: str, stride: int = 1) -> None:
         """Adds a normalised convolution."""

@@ -85,4 +85,4 @@ def find_anchors(boxes: Array, count: int, seed: int = 1) -> Anchors:
 
 def _short(value: float) -> float:
     """Whole px, and tenths where an anchor is small."""
-    return round(value, 1) if value < 20 else float(round(value))
+    return round(float(value), 1 if value < 20 else 0)

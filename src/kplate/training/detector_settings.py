@@ -40,7 +40,7 @@ class Settings:
         validate_minutes: Time between validations.
         extra: Further folders of generated pictures, as `FOLDER=SHARE`.
         without: Names of training folders that are left out.
-        steps: Stop after this many steps of this run, for tests (0 = no limit).
+        steps: Budget in steps, likewise; what is spent first ends the run (0 = no limit).
         save_minutes: Time between checkpoints.
         init: Weights to start from: Darknet's, or a checkpoint.
         skip_bad: Leave pictures with wrong labels out instead of refusing the data.
@@ -94,7 +94,7 @@ _NUMBERS: Final = (
     ("workers", "processes that prepare pictures; 0 = none of their own"),
     ("validate-minutes", "time between validations"),
     ("save-minutes", "time between checkpoints"),
-    ("steps", "stop after so many steps; 0 is no limit"),
+    ("steps", "stop after so many steps in all; 0 is no limit"),
 )
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import math
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -33,6 +32,7 @@ from kplate.training.detector_validation import Validation, validate
 from kplate.training.reader_checkpoint import write_checkpoint
 from kplate.training.reader_parallel import ALONE, Ranks
 from kplate.training.reader_progress import Progress
+from kplate.training.reader_settings import Budget
 
 #: Weights of kplate's own classes: a plate has fewer cells than a car, and permits are rare. Others have 1.
 CLASS_WEIGHTS: Final = dict(zip(CLASSES, (1.0, 2.0, 3.0), strict=True))
@@ -157,6 +157,11 @@ class Training:
         return DistributedDataParallel(self.network, device_ids=[self._ranks.device] if cuda else None)
 
     @property
+    def progress(self) -> float:
+        """Share of the budget that is spent; the run is over at 1."""
+        return Budget(self.settings.minutes * 60, self.settings.steps).progress(self.minutes * 60, self.step)
+
+    @property
     def checkpoint(self) -> Path:
         """Where the state is saved."""
         return self.settings.out / LATEST
@@ -224,7 +229,7 @@ class Training:
             DataError: The loss or the gradient is not a number.
         """
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate * rate_at(self.minutes / self.settings.minutes)
+            group["lr"] = self.settings.rate * rate_at(self.progress)
         pictures, targets = to_tensors(batch, self._ranks.device)
         self.network.train()
         with torch.autocast(self._ranks.device.type, torch.bfloat16):
@@ -294,15 +299,14 @@ class Training:
         row: dict[str, float] = {}
         now = time.monotonic()
         start, before, saved, judged = now, self.minutes, now, now
-        last = self.step + settings.steps if settings.steps else sys.maxsize
         batches = self.batches()
-        while self.minutes < settings.minutes and self.step < last and not self.stopped:
+        while self.progress < 1 and not self.stopped:
             recent.add(self.learn(next(batches)))
             now = time.monotonic()
             # All processes go by the first one's clock, so that they stop at the same step.
             minutes, stopped = ranks.agree(before + (now - start) / 60, float(self.stopped))
             self.minutes, self.stopped = minutes, bool(stopped)
-            shown.show(self.minutes / settings.minutes, self.step, recent.latest)
+            shown.show(self.progress, self.step, recent.latest)
             if ranks.first and self.step % _LOGGED == 0:
                 row = self._row(recent)
                 curves.add(self.step, self.minutes, row)
