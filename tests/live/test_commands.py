@@ -227,6 +227,21 @@ def test_bays_of_one_camera_make_one_snapshot(sink: Kept, log: Log) -> None:  # 
     assert sink.events[0].bay is None
 
 
+def test_a_camera_that_does_not_answer_holds_up_no_other(sink: Kept, log: Log) -> None:  # noqa: F811
+    held = threading.Event()
+
+    def slow(name: str) -> Frame:
+        if name == "dead":
+            held.wait(10)
+        return grab(name)
+
+    with Commands(["dead", "gate"], slow, lambda _: FOUND, sink, every=0.1, log=log):
+        assert wait_until(lambda: len(sink.events) >= 3)
+        assert {event.source for event in sink.events} == {"gate"}
+        held.set()
+    assert [event.source for event in sink.events].count("dead") == 1  # and is asked once at a time
+
+
 def test_who_asks_too_much_is_told_so(sink: Kept, log: Log) -> None:  # noqa: F811
     held = threading.Event()
 

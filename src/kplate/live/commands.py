@@ -33,6 +33,11 @@ from kplate.sinks.privacy import Privacy
 
 #: Requests that wait. Who asks for more is told so: an answer that comes minutes later helps nobody.
 _QUEUE: Final = 64
+#: Cameras that are asked at the same time.
+_WORKERS: Final = 4
+_TIMER: Final = "timer"
+#: Seconds that closing waits for a reading.
+_LONGEST_READING: Final = 10.0
 #: How long the network is listened to at a time, in seconds.
 _LISTEN: Final = 0.05
 _SUFFIX_IN, _SUFFIX_OUT = "-In", "-Out"
@@ -77,15 +82,15 @@ class Commands:
         Args:
             cameras: Names that are asked for. A mapping gives the camera of each: several bays may be seen by
                 one camera; events then name the bay.
-            grab: Takes one picture of a camera; raises :class:`KplateError` where it cannot. Called from one
-                thread at a time.
+            grab: Takes one picture of a camera; raises :class:`KplateError` where it cannot. Called from
+                several threads, so that a camera that does not answer holds up no other.
             recognise: Reads a picture.
             sink: Gets the events, with the pictures ``frame``, ``vehicle`` and ``plate``.
             broker: Address of the broker whose messages ask, such as ``mqtt://broker/kplate``.
             every: Seconds between two readings of each camera that nobody asked for; None for none.
             privacy: What answers do not tell.
             log: Told what goes wrong, without credentials, from any thread.
-            told: Called with each event.
+            told: Called with each event, one at a time.
             client: Name of this client at the broker, where its address gives none.
 
         Raises:
@@ -107,7 +112,10 @@ class Commands:
         if address is not None:
             self._topics = _Topics(address.base, tuple(self._cameras))
             Connection(address, client)
-        self._threads = [threading.Thread(target=self._work, name="kplate readings", daemon=True)]
+        self._telling = threading.Lock()
+        self._due: set[str] = set()  # cameras whose periodic reading waits
+        self._workers = min(_WORKERS, len(set(self._cameras.values())))
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._workers)]
         if address is not None:
             listen = threading.Thread(target=self._listen, args=(address, client), daemon=True)
             self._threads.append(listen)
@@ -124,12 +132,15 @@ class Commands:
         try:
             self._requests.put_nowait(request)
         except queue.Full:
+            self._due.discard(request.place)
             self._answer(request, self._failed(request, "too many requests wait"))
 
     def _work(self) -> None:
         while (request := self._requests.get()) is not None:
             if not self._stop.is_set():
                 self._finish(request, *self._read(request))
+            if request.trigger.kind == _TIMER:
+                self._due.discard(request.place)
 
     def _read(self, request: Request) -> tuple[Event, Frame | None]:
         camera = self._cameras[request.place]
@@ -153,7 +164,8 @@ class Commands:
 
     def _finish(self, request: Request, event: Event, frame: Frame | None = None) -> None:
         self._sink.write(event, {} if frame is None else event_pictures(event, frame.image))
-        self._told(self._privacy.event(event))
+        with self._telling:
+            self._told(self._privacy.event(event))
         self._answer(request, event)
 
     def _answer(self, request: Request, event: Event) -> None:
@@ -165,7 +177,9 @@ class Commands:
         due = time.monotonic()
         while not self._stop.wait(max(0.0, due - time.monotonic())):
             for camera in dict.fromkeys(self._cameras.values()):
-                self.ask(Request(camera, Trigger("timer")))
+                if camera not in self._due:  # a camera that is slower than the clock is not asked twice
+                    self._due.add(camera)
+                    self.ask(Request(camera, Trigger(_TIMER)))
             due = max(due + every, time.monotonic())
 
     def _listen(self, broker: Broker, client: str) -> None:
@@ -215,15 +229,16 @@ class Commands:
                 connection.publish(request.answer or "", event.to_json().encode(), _properties(request))
 
     def close(self) -> None:
-        """Finish the reading at hand, and end; a second call does nothing."""
-        self._stop.set()
-        try:
-            self._requests.put_nowait(None)
-        except queue.Full:  # the worker passes over what waits and comes to the end by itself
-            threading.Thread(target=self._requests.put, args=(None,), daemon=True).start()
-        for thread in self._threads:  # the worker comes first
-            thread.join(10)
-            self._read_all.set()
+        """Finish the readings at hand, and end; a second call does nothing."""
+        self._stop.set()  # from now on the workers pass over what waits
+        for _ in range(self._workers):
+            with contextlib.suppress(queue.Full):
+                self._requests.put(None, timeout=_LONGEST_READING)
+        for thread in self._threads[: self._workers]:
+            thread.join(_LONGEST_READING)
+        self._read_all.set()
+        for thread in self._threads[self._workers :]:
+            thread.join(_LONGEST_READING)
 
     def __enter__(self) -> "Commands":
         """Return itself."""

@@ -3,14 +3,18 @@
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from kplate.errors import KplateError
 from kplate.live.model import Frame, Source
 from kplate.live.sources import open_source
 
+#: Seconds until a camera must have given a picture.
+_PATIENCE: Final = 12.0
+
 
 class Grabber:
-    """Takes pictures of cameras. It is a context manager; leaving it closes them."""
+    """Takes pictures of cameras, also of several at once. It is a context manager; leaving it closes them."""
 
     def __init__(self, addresses: Mapping[str, str], *, stay: bool = False) -> None:
         """Take note of the cameras; each is opened when a picture of it is wanted.
@@ -22,7 +26,7 @@ class Grabber:
         self._addresses = dict(addresses)
         self._stay = stay
         self._open: dict[str, tuple[Source, Iterator[Frame]]] = {}
-        self._lock = threading.Lock()
+        self._locks = {name: threading.Lock() for name in self._addresses}
 
     def __call__(self, name: str) -> Frame:
         """Take a picture of a camera.
@@ -33,7 +37,7 @@ class Grabber:
         if not self._stay:
             with open_source(self._addresses[name]) as source:
                 return self._first(source, iter(source))
-        with self._lock:
+        with self._locks[name]:
             if name not in self._open:
                 source = open_source(self._addresses[name])
                 self._open[name] = (source, iter(source))
@@ -47,15 +51,20 @@ class Grabber:
 
     @staticmethod
     def _first(source: Source, frames: Iterator[Frame]) -> Frame:
-        frame = next(frames, None)
+        late = threading.Timer(_PATIENCE, source.close)  # which ends the wait
+        late.start()
+        try:
+            frame = next(frames, None)
+        finally:
+            late.cancel()
         if frame is None:
             raise KplateError(f"{source.name} gave no picture")
         return frame
 
     def close(self) -> None:
         """Let go of the cameras; a second call does nothing."""
-        with self._lock, contextlib.ExitStack() as stack:
-            for source, _ in self._open.values():
+        with contextlib.ExitStack() as stack:
+            for source, _ in list(self._open.values()):
                 stack.callback(source.close)
             self._open.clear()
 
