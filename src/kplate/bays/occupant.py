@@ -47,8 +47,8 @@ class Occupant:
         track: Number that it is followed under, if it is.
         told: Reasons that were given already.
         parked: Whether it was told what stands there.
-        permit: Whether a permit was seen on it, here or on its way. Once is enough: it is small, and seen well
-            only for the moment in which the car is near and no light is mirrored in its windscreen.
+        permit: Whether a permit was seen on it, here or on its way. Once is enough: it is small, and seen
+            well only for the moment in which the car is near and no light is mirrored in its windscreen.
         single: Whether single readings count.
     """
 

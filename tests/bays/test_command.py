@@ -1,0 +1,83 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from kplate.bays import load_bays
+from kplate.cli import main
+
+GOOD = (
+    '[[camera]]\nname = "north"\n'
+    '[[camera.bay]]\nname = "A1"\nkind = "charging_slow"\npolygon = [[0.1, 0.5], [0.4, 0.5], [0.4, 0.9]]\n'
+    '[[camera]]\nname = "south"\ncolumns = ["B1", "B2"]\n'
+)
+
+
+@pytest.fixture(autouse=True)
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bays.toml").write_text(GOOD, encoding="utf-8")
+    cv2.imwrite("view.png", np.full((180, 320, 3), 90, np.uint8))
+
+
+def test_a_good_file_is_listed(capsys: pytest.CaptureFixture[str]):
+    assert main(["bays", "check", "bays.toml"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[1][:3] == ["north", "A1", "charging_slow"]
+    assert "14" in rows[1]
+    assert rows[2] == ["south", "B1", "ordinary"]
+
+
+def test_a_file_is_drawn_over_a_picture(capsys: pytest.CaptureFixture[str]):
+    assert main(["bays", "check", "bays.toml", "view.png", "--camera", "south"]) == 0
+    drawn = cv2.imread("bays.png")
+    assert drawn is not None
+    assert drawn.shape == (180, 320, 3)
+    assert (drawn != 90).any(axis=2).mean() > 0.1
+    assert main(["bays", "check", "bays.toml", "view.png"]) == 1
+    assert "say which camera it is: north, south" in capsys.readouterr().err
+    assert main(["bays", "check", "bays.toml", "view.png", "--camera", "south", "--out", "view.png"]) == 1
+    assert "view.png is the picture itself" in capsys.readouterr().err
+    assert main(["bays", "check", "bays.toml", "--out", "x.png"]) == 1
+    assert "need a PICTURE" in capsys.readouterr().err
+
+
+def test_every_mistake_is_a_line(capsys: pytest.CaptureFixture[str]):
+    Path("bad.toml").write_text(GOOD.replace('"charging_slow"', '"slow"') + "colour = 3\n", encoding="utf-8")
+    assert main(["bays", "check", "bad.toml"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2].partition(": ")[0] for line in lines] == [
+        "bad.toml, line 5",
+        "bad.toml, line 10",
+    ]
+    assert main(["bays", "check", "none.toml"]) == 1
+    assert "none.toml: cannot be read: no such file or directory" in capsys.readouterr().err
+
+
+def test_thirds_need_no_car(capsys: pytest.CaptureFixture[str]):
+    assert main(["bays", "new", "view.png", "--thirds", "--out", "new.toml", "--camera", "hall"]) == 0
+    bays = load_bays("new.toml")
+    assert bays.camera("hall").bays[2].name == "A3"
+    assert Path("new.png").is_file()
+    assert main(["bays", "new", "view.png", "--thirds", "--out", "new.toml"]) == 1
+    assert "new.toml exists already" in capsys.readouterr().err
+    assert main(["bays", "new", "gone.png", "--thirds", "--out", "other.toml"]) == 1
+    assert "gone.png" in capsys.readouterr().err
+    assert not Path("other.toml").exists()
+
+
+def test_a_clip_is_rendered_and_measured(capsys: pytest.CaptureFixture[str]):
+    assert main(["bays", "clip", "--out", "park", "--seconds", "3"]) == 0
+    assert main(["bays", "evaluate", "park", "--json", "--events", "events.jsonl", "--threads", "1"]) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert figures["misses"] == []
+    assert figures["plates"] == figures["visits"] == 2
+    events = [json.loads(line) for line in Path("events.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [event["type"] for event in events] == ["parked", "parked"]
+    assert main(["bays", "clip", "--out", "park", "--seconds", "3"]) == 1
+    assert "exists already" in capsys.readouterr().err
+    Path("park/clip.json").write_text("{", encoding="utf-8")
+    assert main(["bays", "evaluate", "park"]) == 1
+    assert "clip.json cannot be used" in capsys.readouterr().err
