@@ -53,7 +53,7 @@ def with_float16_weights(model: bytes) -> bytes:
     del graph.node[:]
     graph.node.extend(nodes)
     onnx.checker.check_model(network)
-    return network.SerializeToString()
+    return bytes(network.SerializeToString())
 
 
 def with_int8(model: bytes, batches: Sequence[Array]) -> bytes:

@@ -115,7 +115,7 @@ class ReaderForLite(nn.Module):
         fused = nn.utils.fuse_linear_bn_eval(linear, normalisation)
         columns, rows = (side // 16 for side in network.localisation.SIZE)
         # The network lays the channels out first; here they come last.
-        weight = fused.weight.detach().unflatten(1, (-1, rows, columns))
+        weight = fused.weight.detach().reshape(len(fused.weight), -1, rows, columns)
         self.register_buffer("hidden_weight", weight.permute(0, 2, 3, 1).flatten(1).contiguous())
         self.register_buffer("hidden_bias", fused.bias.detach())
 

@@ -69,31 +69,26 @@ class Graph:
             How many were changed.
         """
         makers, users = self._links()
-        kept, gone, renamed, folded = [], set(), {}, 0
+        kept: list[Any] = []
+        gone: set[int] = set()
+        renamed: dict[int, int] = {}
+        folded = 0
         for op in self._graph.operators:
-            maker = makers.get(op.inputs[0]) if len(op.inputs) else None
-            after = users[op.outputs[0]]
-            fits = (
-                self._code(op) in _PASSED_OVER
-                and maker is not None
-                and self._code(maker) == _OPS.DEQUANTIZE
-                and after
-                and all(self._code(user) == _OPS.QUANTIZE for user in after)
-            )
             if id(op) in gone:
                 continue
-            if not fits:
+            source = self._foldable(op, makers, users)
+            if source is None:
                 kept.append(op)
                 continue
             # Where it is used with different scales, it is computed once for each.
             targets: dict[tuple[float, int], int] = {}
-            for user in after:
+            for user in users[op.outputs[0]]:
                 gone.add(id(user))
                 target = user.outputs[0]
                 renamed[target] = targets.setdefault(self._scale(target), target)
             for target in targets.values():
                 twin = copy.copy(op)
-                twin.inputs, twin.outputs = [maker.inputs[0]], [target]
+                twin.inputs, twin.outputs = [source], [target]
                 kept.append(twin)
             folded += 1
         for op in kept:
@@ -103,6 +98,16 @@ class Graph:
             op for op in kept if self._code(op) != _OPS.DEQUANTIZE or op.outputs[0] in needed
         ]
         return folded
+
+    def _foldable(self, op: Any, makers: dict[int, Any], users: dict[int, list[Any]]) -> int | None:
+        """The int8 tensor that an operator could take itself, if it stands between conversions; else None."""
+        if self._code(op) not in _PASSED_OVER or op.inputs[0] not in makers:
+            return None
+        maker, after = makers[op.inputs[0]], users[op.outputs[0]]
+        between = self._code(maker) == _OPS.DEQUANTIZE and bool(after)
+        if not between or any(self._code(user) != _OPS.QUANTIZE for user in after):
+            return None
+        return int(maker.inputs[0])
 
     def free_sizes(self) -> bool:
         """Let the number, height and width of pictures change where nothing in the network depends on them.
