@@ -75,7 +75,8 @@ def test_conditions_take_turns(kplate: Run, tmp_path: Path) -> None:
 
 def test_photographs_of_a_split_under_a_condition(kplate: Run, tmp_path: Path) -> None:
     corners = [[100, 100], [220, 100], [220, 130], [100, 130]]
-    plates = [{"box": [100, 100, 220, 130], "corners": corners}]
+    cut = [[360, 100], [480, 100], [480, 130], [360, 130]]
+    plates = [{"box": [x, 100, x + 120, 130], "corners": quad} for x, quad in ((100, corners), (360, cut))]
     rows = []
     for name, split in (("a.png", "train"), ("b.png", "valid")):
         paint(tmp_path / "photos" / name, [("car", 1, 1)] if split == "valid" else [])
@@ -85,6 +86,10 @@ def test_photographs_of_a_split_under_a_condition(kplate: Run, tmp_path: Path) -
     done = kplate("synth", "scenes", *arguments, "--out", "out")
     assert (done.status, done.err) == (0, "")
     assert {sample.condition for sample in load_samples(tmp_path / "out")} == {"infra_red"}
+    for row in map(json.loads, (tmp_path / "out" / "labels.jsonl").read_text(encoding="utf-8").splitlines()):
+        assert len(row["plates"]) == len(row["ignored"]) == 1  # the other plate leaves the picture
+        for found in (*row["plates"], *row["ignored"]):
+            assert 0 <= found["box"][0] < found["box"][2] <= row["width"]
     none = kplate("synth", "scenes", "--photos", "photos", "--split", "test", "--out", "none")
     assert none.status == 1
     assert "names no photograph" in none.err

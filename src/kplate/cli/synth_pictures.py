@@ -24,6 +24,8 @@ Label = dict[str, Any]
 _CLASSES: Final = ("car", "license_plate", "disabled_sticker")
 #: Vehicles that only a model has seen, and not clearly, are neither right nor wrong to find.
 _SURE_VEHICLE: Final = 0.5
+#: Plates of which less than this share lies in the picture may be found or not.
+_WELL_SHOWN: Final = 0.9
 
 
 def plate(rng: np.random.Generator) -> tuple[Image, Label]:
@@ -121,13 +123,19 @@ class PlateSwapper:
             {
                 "text": found.text,
                 "kind": found.kind,
-                "box": _rounded(found.box),
+                "box": _rounded(_clipped(found.box, image)),
                 "corners": None if found.corners is None else _rounded(found.corners),
             }
             for found in done.plates
+            if _shown(found.box, image) >= _WELL_SHOWN
         ]
         label = _scene_label(plates, done.vehicles, done.permits)
-        label["ignored"] = [{"class": _CLASSES[0], "box": _rounded(box)} for box in unsure]
+        cut = [found.box for found in done.plates if _shown(found.box, image) < _WELL_SHOWN]
+        label["ignored"] = [
+            {"class": _CLASSES[kind], "box": _rounded(_clipped(box, image))}
+            for kind, boxes in enumerate((unsure, cut))
+            for box in boxes
+        ]
         return image, label if condition is None else _with_condition(condition, label)
 
 
@@ -135,6 +143,19 @@ class PlateSwapper:
 def swapper(folder: Path, split: str | None = None) -> PlateSwapper:
     """Return the swapper of a folder; a worker reads the labels once."""
     return PlateSwapper(folder, split)
+
+
+def _clipped(box: Box, image: Image) -> Box:
+    height, width = image.shape[:2]
+    x1, y1, x2, y2 = box
+    return max(0.0, x1), max(0.0, y1), min(float(width), x2), min(float(height), y2)
+
+
+def _shown(box: Box, image: Image) -> float:
+    """Return the share of a box that lies in the picture."""
+    x1, y1, x2, y2 = _clipped(box, image)
+    area = max((box[2] - box[0]) * (box[3] - box[1]), 1e-6)
+    return max(0.0, x2 - x1) * max(0.0, y2 - y1) / area
 
 
 def _vehicles(row: dict[str, Any]) -> tuple[tuple[Box, ...], tuple[Box, ...]]:
