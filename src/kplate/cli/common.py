@@ -215,6 +215,11 @@ def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cropped", action="store_true", help="the pictures are plate crops: do not look for plates in them"
     )
+    add_scene_arguments(parser)
+
+
+def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every command takes that looks for plates in whole pictures."""
     parser.add_argument(
         "--min-score", type=score, metavar="S", help="trust a reading from this score on (0 to 1)"
     )

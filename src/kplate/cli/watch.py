@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from kplate.cli.common import (
     Screen,
-    add_run_arguments,
+    add_scene_arguments,
     open_recognizer,
     positive,
     prepare_file,
-    score,
     write_json_line,
 )
 from kplate.cli.event_sinks import add_sink_arguments, moment, open_sinks_of
@@ -71,11 +70,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--gap", type=_seconds, default=20.0, metavar="S",
         help="a car that was not seen for so many seconds has left (default: 20)",
     )  # fmt: skip
-    parser.add_argument(
-        "--min-score", type=score, metavar="S", help="trust a reading from this score on (0 to 1)"
-    )
     add_sink_arguments(parser)
-    add_run_arguments(parser)
+    add_scene_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
