@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kplate.errors import OutputError, WeightsError
-from kplate.weights import TASKS, Manifest, fingerprint, load, write_manifest
+from kplate.weights import TASKS, Manifest, find, fingerprint, load, write_manifest
 
 SHIPPED = Path(__file__).parents[1] / "src" / "kplate" / "weights"
 
@@ -165,3 +165,52 @@ def test_the_shipped_weights_are_whole(task: str) -> None:
     named = str(found.training["data"])
     assert "korean_plates_eval" not in named
     assert "korean_scenes_eval" not in named
+
+
+def test_a_network_of_several_files_has_one_checksum(tmp_path: Path) -> None:
+    graph, values = tmp_path / "reader.xml", tmp_path / "reader.bin"
+    graph.write_bytes(b"graph")
+    values.write_bytes(b"values")
+    both = fingerprint(graph)
+    values.write_bytes(b"others")
+    assert fingerprint(graph) != both
+    values.unlink()
+    with pytest.raises(WeightsError, match=r"reader\.bin: no such file"):
+        fingerprint(graph)
+
+
+def test_a_folder_has_a_checksum_of_its_names_and_contents(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, order in ((first, "ab"), (second, "ba")):
+        for name in order:
+            (folder / name).mkdir(parents=True)
+            (folder / name / "part").write_text(name)
+    assert fingerprint(first) == fingerprint(second)  # whatever the order they were written in
+    (second / "a" / "part").rename(second / "a" / "other")
+    assert fingerprint(first) != fingerprint(second)
+
+
+def test_formats_lie_side_by_side(folder: Path) -> None:
+    """Each file has a manifest under its whole name, so that none fights over `detector.json`."""
+    network = folder / "detector.int8.tflite"
+    network.write_bytes(b"small")
+    write_manifest(
+        folder / "detector.int8.tflite.json",
+        manifest(network, precision="int8", format="tflite", layout="NHWC"),
+    )
+    inside = folder / "detector.float32.saved_model"
+    inside.mkdir()
+    (inside / "saved_model.pb").write_bytes(b"graph")
+    write_manifest(folder / "detector.float32.saved_model.json", manifest(inside, format="saved_model"))
+    path, found = load(network, "detector")
+    assert (path, found.precision, found.format, found.layout) == (network, "int8", "tflite", "NHWC")
+    assert load(inside, "detector")[0] == inside
+    assert load(folder, "detector")[1].format == "onnx"
+    assert {item.format for _, item in find(folder, "detector")} == {"onnx", "saved_model", "tflite"}
+    assert [item.format for _, item in find(inside, "detector")] == ["saved_model"]
+
+
+@pytest.mark.parametrize("key", ["format", "precision", "layout"])
+def test_what_a_file_is_must_be_one_of_the_known(folder: Path, key: str) -> None:
+    change(folder, **{key: "fp4"})
+    assert "must be one of" in refusal(folder)

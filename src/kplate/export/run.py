@@ -24,7 +24,7 @@ from kplate.weights import FORMATS, PRECISIONS, Manifest, fingerprint, write_man
 Array = NDArray[np.float32]
 
 SUFFIXES: Final = {"onnx": ".onnx", "tflite": ".tflite", "openvino": ".xml", "saved_model": ".saved_model"}
-#: What each format needs besides ONNX Runtime: modules, and the extra of kplate that brings them.
+#: What each format needs besides ONNX Runtime, which runs the source: modules, and kplate's extra for them.
 NEEDS: Final = {
     "onnx": (("onnx",), "export"),
     "tflite": (("onnx", "torch", "litert_torch", "ai_edge_quantizer", "ai_edge_litert"), "export-tflite"),
@@ -145,7 +145,7 @@ def check(order: Order) -> None:
     if order.size is not None and order.task == "reader":
         raise KplateError("the reader's size is the one that it was trained with: --size is for the detector")
     modules, extra = NEEDS[order.format]
-    require(*modules, purpose=f"Exporting to {_TITLES[order.format]}", extra=extra)
+    require("onnxruntime", *modules, purpose=f"Exporting to {_TITLES[order.format]}", extra=extra)
 
 
 def manifest_name(manifest: Manifest) -> str:
