@@ -19,7 +19,7 @@ from kplate.cli.common import (
     prepare_file,
     write_json_line,
 )
-from kplate.cli.event_sinks import add_sink_arguments, moment, open_sinks_of
+from kplate.cli.event_sinks import add_sink_arguments, moment, open_sinks_of, privacy_of
 from kplate.errors import KplateError
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ class Watch:
         self._annotate = Annotator()
         self._recognise = open_recognizer(args)
         self._watcher = Watcher(gap=args.gap)
+        self._privacy = privacy_of(args)
         self._sinks: Sinks | None = None
         if args.to:
             self._sinks = stack.enter_context(open_sinks_of(args, self._log))
@@ -213,12 +214,12 @@ class Watch:
 
         with self._lock:
             self._counts["events"] += 1
+            told = self._privacy.event(event)
             if self._json:
-                write_json_line(event.to_json())
+                write_json_line(told.to_json())
             elif time is not None:  # what befalls a camera is in the log already
-                local = event.time.astimezone()
-                told = f"{local:%H:%M:%S}" if self._source.live or time is None else _clock(time)
-                self._show(line_of(event, told))
+                when = f"{event.time.astimezone():%H:%M:%S}" if self._source.live else _clock(time)
+                self._show(line_of(told, when))
             if self._sinks is not None:
                 self._sinks.write(event, pictures)
 
