@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from kplate.bays import BayMonitor
     from kplate.events import Event
     from kplate.images import Image
-    from kplate.live.annotate import Area
     from kplate.live.model import FrameResult, Sighting, Source, SourceState
     from kplate.sinks import Sinks
 
@@ -48,6 +47,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="what events call the source (default: its address)")
     parser.add_argument("--bays", metavar="FILE", help="tell what happens in the parking bays of this file")
     parser.add_argument("--camera", metavar="NAME", help="camera of that file, where it has several")
+    parser.add_argument(
+        "--sightings", action="store_true", help="with --bays: tell of all cars, also of those that only pass"
+    )
     parser.add_argument("--out", metavar="VIDEO", help="write an annotated video: .mp4, .mov, .mkv or .avi")
     parser.add_argument("--show", action="store_true", help="show the annotated video in a window")
     parser.add_argument("--status", metavar="FILE", help="keep a JSON file that says how the source does")
@@ -125,6 +127,7 @@ class Watch:
 
         self._screen, self._source, self._monitor = screen, source, monitor
         self._json, self._name = args.json, args.name or source.name
+        self._sightings = monitor is None or args.sightings
         self._lock = threading.Lock()
         self._counts = {"read": 0, "sightings": 0, "events": 0, "cars": 0}
         self._workers = 1
@@ -185,21 +188,25 @@ class Watch:
                 self._tell(event, self._monitor.pictures(event), result.frame.time)
         if self._video is None and self._window is None:
             return True
-        image = self._annotate(result, self._areas())
+        image = self._annotate(result, self._ground(result))
         if self._video is not None:
             self._video.write(image)
         return self._window is None or self._window.show(image)
 
-    def _areas(self) -> "Iterator[Area]":
-        from kplate.live.annotate import FREE, TAKEN, Area
+    def _ground(self, result: "FrameResult") -> "Image | None":
+        """Draw the bays, if there are any."""
+        if self._monitor is None:
+            return None
+        from kplate.bays.drawing import draw_bays
 
-        for state in self._monitor.states() if self._monitor else ():
-            yield Area(state.bay.name, state.bay.polygon, TAKEN if state.taken else FREE)
+        return draw_bays(result.frame.image, self._monitor.states())
 
     def _tell_sighting(self, sighting: "Sighting") -> None:
         from kplate.live.telling import sighting_event, sighting_pictures
 
         self._counts["sightings"] += 1
+        if not self._sightings:
+            return
         event = sighting_event(sighting, self._name, repeatable=not self._source.live)
         self._tell(event, sighting_pictures(sighting), sighting.best.time)
 

@@ -1,8 +1,8 @@
-"""Draws followed cars, their ways, settled plates and bays into frames."""
+"""Draws followed cars, their ways and settled plates into frames."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -18,23 +18,6 @@ _WAY: Final = 40
 #: A name's height as a share of the picture's, and its least in px.
 _NAME_SHARE: Final = 0.022
 _SMALLEST_NAME: Final = 12
-FREE: Final[Colour] = (120, 190, 60)
-TAKEN: Final[Colour] = (60, 60, 220)
-
-
-@dataclass(frozen=True, slots=True)
-class Area:
-    """Something on the ground that is drawn beneath the cars, such as a bay.
-
-    Attributes:
-        name: Its name.
-        polygon: Its corners, as shares (0..1) of the picture's width and height.
-        colour: BGR.
-    """
-
-    name: str
-    polygon: Sequence[Point]
-    colour: Colour
 
 
 class Annotator:
@@ -43,12 +26,15 @@ class Annotator:
     def __init__(self) -> None:
         self._ways: dict[int, deque[tuple[int, int]]] = {}
 
-    def __call__(self, result: FrameResult, areas: Iterable[Area] = ()) -> Image:
-        """Return a frame with everything drawn in; the frame itself is left as it is."""
+    def __call__(self, result: FrameResult, ground: Image | None = None) -> Image:
+        """Return a frame with everything drawn in.
+
+        Args:
+            result: What is known with the frame, which is left as it is.
+            ground: The frame with what lies beneath the cars drawn in already, such as bays.
+        """
         self._remember(result)
-        canvas = result.frame.image.copy()
-        for area in areas:
-            _draw_area(canvas, area)
+        canvas = result.frame.image.copy() if ground is None else ground
         for way in self._ways.values():
             cv2.polylines(canvas, [np.array(way, np.int32)], False, COLOURS["vehicle"], 1, cv2.LINE_AA)
         canvas = draw(_told(result), canvas)
@@ -99,13 +85,6 @@ def _settled(plate: Plate, sighting: Sighting | None) -> Plate:
         score=sighting.score,
         electric=sighting.electric,
     )
-
-
-def _draw_area(canvas: Image, area: Area) -> None:
-    height, width = canvas.shape[:2]
-    points = np.array([(x * width, y * height) for x, y in area.polygon]).round().astype(np.int32)
-    cv2.polylines(canvas, [points], True, area.colour, max(1, round(height / 360)), cv2.LINE_AA)
-    _write(canvas, area.name, (float(points[:, 0].min()), float(points[:, 1].max())), area.colour)
 
 
 def _write(canvas: Image, text: str, at: Point, ground: Colour) -> None:
