@@ -19,6 +19,9 @@ from kplate.images import Image
 Mask = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
+#: Shares of permits that the sun has faded, and of orange ones with two emblems in place of the figure.
+_FADED: Final = 0.2
+_EMBLEMS: Final = 0.35
 _FINE: Final = 4  # sub-pixel bits of OpenCV's drawing functions
 
 
@@ -107,7 +110,14 @@ def draw_permit(rng: np.random.Generator, size: int = 128, style: PermitStyle | 
         style = names[int(rng.choice(len(names), p=list(STYLE_SHARES.values())))]
     ground = _shade(rng, GROUNDS[style])
     ink = _shade(rng, NAVY)
-    return _old(rng, size, ground, ink) if style is PermitStyle.OLD else _disc(rng, size, style, ground, ink)
+    if rng.random() < _FADED:  # years of sun: print and ground both pale
+        share = float(rng.uniform(0.15, 0.5))
+        ground, ink = _mix(ground, RIM, share), _mix(ink, RIM, share * 0.7)
+    if style is PermitStyle.OLD:
+        return _old(rng, size, ground, ink)
+    if style is PermitStyle.ORANGE and rng.random() < _EMBLEMS:
+        return _emblem_disc(rng, size, ground, ink)
+    return _disc(rng, size, style, ground, ink)
 
 
 def _shade(rng: np.random.Generator, colour: Colour) -> Colour:
@@ -129,13 +139,18 @@ def _disc(
         return 0.5 + (x - 0.5) * scale, 0.5 + (y - 0.5) * scale
 
     # The wheel: from the bar at the left along the lower rim.
-    angles = np.radians(np.linspace(195, 65, 24))
-    board.stroke([at(0.5 + 0.455 * np.cos(a), 0.5 + 0.455 * np.sin(a)) for a in angles], 0.075 * scale, ink)
+    angles = np.radians(np.linspace(195, float(rng.uniform(20, 75)), 24))
+    wheel = float(rng.uniform(0.055, 0.1)) * scale
+    board.stroke([at(0.5 + 0.455 * np.cos(a), 0.5 + 0.455 * np.sin(a)) for a in angles], wheel, ink)
     board.stroke([at(0.03, 0.40), at(0.36, 0.40)], 0.05 * scale, ink)
     _curved_text(board, rng, at, 0.42, (205, 325), BLACK)
     # The person: head, back, seat and lower leg, arm.
     x, y = at(0.47, 0.2)
-    board.disc(x, y, 0.075 * scale, ink)
+    head = 0.075 * scale
+    if rng.random() < 0.5:
+        board.disc(x, y, head, ink)
+    else:
+        board.box(x - head, y - head, x + head, y + head, ink)
     board.polygon(
         [at(*p) for p in ((0.41, 0.30), (0.53, 0.30), (0.55, 0.42), (0.54, 0.52), (0.70, 0.53))]
         + [at(*p) for p in ((0.80, 0.64), (0.74, 0.69), (0.66, 0.63), (0.42, 0.63))],
@@ -158,6 +173,22 @@ def _disc(
             board.image, (size * 8, size * 8), round(size * 16 * (0.5 - rim)), ink, 1, cv2.LINE_AA, _FINE
         )
     return board.done(style)
+
+
+def _emblem_disc(rng: np.random.Generator, size: int, ground: Colour, ink: Colour) -> PermitImage:
+    """The veterans' other form: two ringed emblems above, the number large below, a seal at the right."""
+    board = _Board(size, RIM)
+    cv2.circle(board.mask, (size * 8, size * 8), size * 8 - 8, (255,), -1, cv2.LINE_AA, _FINE)
+    board.disc(0.5, 0.5, 0.47, ground)
+    for x in (0.32, 0.66):
+        board.disc(x, 0.24, 0.115, _mix(ground, BLACK, 0.45))
+        board.disc(x, 0.25, 0.085, ground)
+        board.disc(x, 0.25, 0.04, _mix(ground, BLACK, 0.35))
+    _lines_of_text(board, rng, (0.14, 0.40, 0.62, 0.52), 2, ink)
+    board.box(0.72, 0.42, 0.87, 0.64, RIM)
+    board.disc(0.795, 0.53, 0.045, BLACK)
+    _number(board, rng, (0.2, 0.62), 0.5, 0.18)
+    return board.done(PermitStyle.ORANGE)
 
 
 def _old(rng: np.random.Generator, size: int, ground: Colour, ink: Colour) -> PermitImage:

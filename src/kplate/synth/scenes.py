@@ -245,16 +245,27 @@ def _draw_stickers(image: Image, camera: Camera, guest: Guest, rng: np.random.Ge
     return box
 
 
-def procedural_scene(rng: np.random.Generator, size: tuple[int, int] = (640, 480)) -> Scene:
+#: Distance from the camera to the first bays, m; and nearer, where permits are to be learned.
+_FRONT: Final = (2.2, 11.0)
+_NEAR_FRONT: Final = (1.7, 7.0)
+#: Share of cars with a permit outside disabled bays, and where permits are to be learned.
+_PERMITS: Final = 0.35
+_MORE_PERMITS: Final = 0.6
+
+
+def procedural_scene(
+    rng: np.random.Generator, size: tuple[int, int] = (640, 480), *, near: bool = False
+) -> Scene:
     """A random car park.
 
     Args:
         rng: Source of randomness.
         size: Width and height in px.
+        near: Cars stand nearer and more of them have a permit, so that permits are large enough to learn.
     """
     width, height = size
     light = float(rng.uniform(0.22, 0.5)) if rng.random() < 0.2 else float(rng.uniform(0.7, 1.05))
-    front = float(np.exp(rng.uniform(np.log(2.2), np.log(11))))
+    front = float(np.exp(rng.uniform(*np.log(_NEAR_FRONT if near else _FRONT))))
     eye = (0.0, float(rng.uniform(0.9, 3.2)), 0.0)
     pitch = float(np.arctan2(eye[1] - 0.7, front + 1.5) * rng.uniform(0.4, 1.1))
     yaw = float(rng.normal(0, 0.28))
@@ -265,12 +276,13 @@ def procedural_scene(rng: np.random.Generator, size: tuple[int, int] = (640, 480
     wall = front + float(rng.uniform(5.3, 10))
     disabled = tuple(n for n in range(bays) if rng.random() < 0.15)
     place = Place(bool(rng.random() < 0.5), front, wall, left, bays, disabled, light)
-    guests = [_guest(rng, place, bay) for bay in range(bays) if rng.random() < 0.75]
+    permits = _MORE_PERMITS if near else _PERMITS
+    guests = [_guest(rng, place, bay, permits) for bay in range(bays) if rng.random() < 0.75]
     scene = draw_scene(camera, place, guests, rng)
     return replace(scene, image=_finish(scene.image, rng))
 
 
-def _guest(rng: np.random.Generator, place: Place, bay: int) -> Guest:
+def _guest(rng: np.random.Generator, place: Place, bay: int, permits: float) -> Guest:
     rear = bool(rng.random() < 0.45)
     shapes = list((REARS if rear else FRONTS).values())
     shape = shapes[int(rng.choice(len(shapes), p=(0.4, 0.2, 0.28, 0.12)))]
@@ -295,7 +307,7 @@ def _guest(rng: np.random.Generator, place: Place, bay: int) -> Guest:
         place.light * float(rng.uniform(0.85, 1.05)),
     )
     permit = None
-    if rng.random() < (0.9 if bay in place.disabled else 0.35):
+    if rng.random() < (0.9 if bay in place.disabled else permits):
         styles = list(PermitStyle)
         permit = styles[int(rng.choice(len(styles), p=(0.55, 0.22, 0.1, 0.13)))]
     return Guest(car, kind, permit, bool(rng.random() < 0.3))

@@ -29,7 +29,7 @@ _LONG_FROM = 3.0
 _WINDSCREEN = (0.22, 0.5)
 #: Diameter of a permit as a share of the box's width: 0.13 m on a car seen 1.8 m to 3.5 m wide, and nearer
 #: views.
-_PERMIT_SHARE = (0.035, 0.11)
+_PERMIT_SHARE = (0.05, 0.135)
 _SMALLEST_PERMIT = 6.0
 #: Windows are darker than this, of 255, and have no colour of their own.
 _DARKEST_PAINT, _COLOURLESS = 105, 32
@@ -172,7 +172,7 @@ def add_stickers(photograph: Photograph, rng: np.random.Generator, share: float 
     permits = list(photograph.permits)
     for vehicle in photograph.vehicles:
         x1, y1, x2, y2 = vehicle
-        if x2 - x1 < 90 or y2 - y1 < 60 or rng.random() > share:
+        if x2 - x1 < 100 or y2 - y1 < 60 or rng.random() > share:
             continue
         for _ in range(1 + int(rng.random() < 0.5)):
             permit = rng.random() < 0.7
@@ -348,8 +348,8 @@ def lay_sticker(
     behind = image[
         layer.top : layer.top + layer.colour.shape[0], layer.left : layer.left + layer.colour.shape[1]
     ]
-    light = float(np.clip(np.percentile(image, 75) / 200, 0.25, 1.1)) * rng.uniform(0.55, 1.05)
-    reflection = rng.uniform(0.0, 0.45)
+    light = float(np.clip(np.percentile(image, 75) / 200, 0.3, 1.1)) * rng.uniform(0.6, 1.05)
+    reflection = rng.triangular(0.0, 0.05, 0.45)
     colour = layer.colour * light * (1 - 0.5 * reflection) + behind * reflection
     solid = layer.alpha * rng.uniform(0.82, 1.0)
     blur = float(rng.uniform(0.2, 0.9))

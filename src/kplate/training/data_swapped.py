@@ -36,6 +36,9 @@ CLOSE_UP = 0.4  # share of pictures that are cut around a plate and enlarged, as
 LONG_SIDE = 640
 NEAR = (1.15, 6.0)  # width of a close-up in plate widths
 DRAWN_SIZES = ((640, 480), (640, 360), (480, 640), (560, 560))
+OTHERS = 0.2  # share of pictures in which only a permit is new
+STICKERS = 0.8  # share of vehicles, in the other ones, that get stickers where they are large enough
+NEAR_SHARE = 0.6  # of drawn pictures: cars stand near, most with a permit
 _WORTH_CUTTING = 28  # px of a plate's width; smaller ones are blurs when enlarged
 SEEN = 0.4  # vehicles of which a close-up shows less are ignored
 
@@ -73,7 +76,7 @@ def _cut(
     quads = [p.corners for p in photograph.plates if p.corners is not None]
     known = [quad for quad in quads if comp.quad_size(quad)[0] > _WORTH_CUTTING]
     large = [box for box in photograph.vehicles if box[2] - box[0] > 150]
-    if known and (not large or rng.random() < 0.75):
+    if known and (not large or rng.random() < 0.5):
         quad = known[int(rng.integers(len(known)))]
         wanted = comp.quad_size(quad)[0] * float(np.exp(rng.uniform(*np.log(NEAR))))
         x, y = quad.mean(axis=0)
@@ -149,7 +152,7 @@ def label_of(photograph: Photograph, unsure: Sequence[Box], file: str, **more: o
 def draw(rng: np.random.Generator, file: str) -> tuple[Image, dict[str, Any]]:
     """One picture drawn from nothing, and its label."""
     size = DRAWN_SIZES[int(rng.integers(len(DRAWN_SIZES)))]
-    scene = procedural_scene(rng, size)
+    scene = procedural_scene(rng, size, near=bool(rng.random() < NEAR_SHARE))
     plates = tuple(PlateTruth(p.box, p.text, p.kind, p.corners) for p in scene.plates)
     photograph = Photograph(scene.image, plates, scene.vehicles, scene.permits)
     unsure = [(CLASSES[label], box) for label, box in scene.unsure]
@@ -186,7 +189,7 @@ class Maker:
 
     def make(self, rng: np.random.Generator, file: str) -> tuple[Image, dict[str, Any]]:
         """One picture and its label."""
-        if self.others and rng.random() < 0.12:  # only a permit is new here; plates are not labelled
+        if self.others and rng.random() < OTHERS:  # only a permit is new here; plates are not labelled
             name, row = self.others[int(rng.integers(len(self.others)))]
             photograph, unsure = _row_photograph(self.root / name, row)
             done = add_distractors(add_stickers(photograph, rng, 0.9), rng)
@@ -195,7 +198,7 @@ class Maker:
         photograph, unsure = _row_photograph(self.root / FOLDER, row)
         if rng.random() < CLOSE_UP:
             photograph, unsure = _cut(photograph, unsure, rng)
-        done = add_distractors(add_stickers(swap_plates(photograph, rng), rng, 0.45), rng)
+        done = add_distractors(add_stickers(swap_plates(photograph, rng), rng, STICKERS), rng)
         return done.image, label_of(done, unsure, file)
 
 
