@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
-from kplate.cli.common import (
-    FAILED,
-    Screen,
-    add_run_arguments,
-    complain,
-    open_recognizer,
-    positive,
-    prepare_folder,
-    seed,
-)
+from kplate.cli.common import FAILED, Screen, add_run_arguments, complain, positive, prepare_folder, seed
+from kplate.cli.networks import open_recognizer
 from kplate.errors import DataError, KplateError, OutputError
 from kplate.files import printable, write_atomic
 from kplate.results import json_line

@@ -7,7 +7,8 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from kplate.cli.common import Screen, add_run_arguments, open_recognizer, positive, prepare_folder, seed
+from kplate.cli.common import Screen, add_run_arguments, positive, prepare_folder, seed
+from kplate.cli.networks import open_recognizer
 from kplate.cli.tables import ResultTable
 from kplate.images import write_image
 from kplate.plates.grammar import display

@@ -11,16 +11,9 @@ from rich.text import Text
 
 from kplate import evaluation
 from kplate.cli import evaluate_detector
-from kplate.cli.common import (
-    FAILED,
-    Screen,
-    add_recognizer_arguments,
-    open_recognizer,
-    prepare_file,
-    recognizer_with,
-    write_json_line,
-)
+from kplate.cli.common import FAILED, Screen, add_recognizer_arguments, prepare_file, write_json_line
 from kplate.cli.evaluate_tables import group_table, plain_table, print_comparison, print_trust
+from kplate.cli.networks import open_recognizer, recognizer_with
 from kplate.errors import KplateError
 from kplate.evaluation.report import figure_rows
 from kplate.evaluation.scoring import PictureOutcome, Verdict

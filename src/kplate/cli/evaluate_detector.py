@@ -7,9 +7,10 @@ from typing import Final
 
 from rich.text import Text
 
-from kplate.cli.common import FAILED, Screen, open_detector, prepare_file, write_json_line
+from kplate.cli.common import FAILED, Screen, prepare_file, write_json_line
 from kplate.cli.evaluate_tables import plain_table
 from kplate.cli.labelled_boxes import load_boxes
+from kplate.cli.networks import open_detector
 from kplate.errors import KplateError
 from kplate.evaluation.boxes import BoxOutcome, BoxSample, evaluate_boxes
 from kplate.evaluation.boxes_report import (

@@ -6,14 +6,9 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
-from kplate.cli.common import (
-    add_run_arguments,
-    complain,
-    open_recognizer,
-    score,
-    write_json_line,
-)
+from kplate.cli.common import add_run_arguments, complain, score, write_json_line
 from kplate.cli.event_sinks import add_sink_arguments, duration, open_sinks_of, privacy_of
+from kplate.cli.networks import open_recognizer
 from kplate.errors import KplateError
 
 if TYPE_CHECKING:

@@ -7,15 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from kplate.cli.common import (
-    FAILED,
-    Screen,
-    add_recognizer_arguments,
-    open_recognizer,
-    prepare_folder,
-    write_json_line,
-)
+from kplate.cli.common import FAILED, Screen, add_recognizer_arguments, prepare_folder, write_json_line
 from kplate.cli.naming import output_names, safe
+from kplate.cli.networks import open_recognizer
 from kplate.cli.tables import ResultTable, tab_separated
 from kplate.errors import ImageError, OutputError
 from kplate.images import Image, find_images, read_image, write_image

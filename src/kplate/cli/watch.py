@@ -11,15 +11,9 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from kplate.cli.common import (
-    Screen,
-    add_scene_arguments,
-    open_recognizer,
-    positive,
-    prepare_file,
-    write_json_line,
-)
+from kplate.cli.common import Screen, add_scene_arguments, positive, prepare_file, write_json_line
 from kplate.cli.event_sinks import add_sink_arguments, moment, open_sinks_of, privacy_of
+from kplate.cli.networks import open_recognizer
 from kplate.errors import KplateError
 
 if TYPE_CHECKING:
