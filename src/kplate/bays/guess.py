@@ -14,6 +14,8 @@ _UP: Final = 0.45
 _DOWN: Final = 0.05
 #: Of two vehicles one of which lies in the other by more than this share, the smaller one is no bay's.
 _INSIDE: Final = 0.6
+#: A vehicle that reaches below this share of the picture's height is cut off by its edge.
+_BOTTOM: Final = 0.985
 _COLUMNS: Final = 3
 _KINDS: Final = "ordinary, disabled, charging_fast, charging_slow, reserved"
 
@@ -27,7 +29,10 @@ def guess_bays(vehicles: Sequence[Vehicle], width: int, height: int) -> list[Box
         height: Likewise.
     """
     boxes: list[Box] = []
-    for box in sorted((vehicle.box for vehicle in vehicles), key=size_of, reverse=True):
+    found = [vehicle.box for vehicle in vehicles]
+    # What the lower edge cuts off is nearer than the bays: it passes.
+    found = [box for box in found if box[3] < _BOTTOM * height] or found
+    for box in sorted(found, key=size_of, reverse=True):
         inside = any(overlap(box, other) > _INSIDE * size_of(box) for other in boxes)
         if size_of(box) >= _LEAST * width * height and not inside:
             boxes.append(box)

@@ -121,7 +121,7 @@ class _Parked:
     box: Box
     since: float
     last: float
-    look: Look | None
+    looks: list[Look]
     looked: float
     followed: Box
     gone: float = 0.0
@@ -132,7 +132,7 @@ class Occupancy:
     """Follows whether one bay is taken.
 
     Attributes:
-        seen: Index of its vehicle in the recognition of the last frame; None where it was not found there.
+        seen: Index of its vehicle in the recognition of the last frame; None where it is not well seen there.
     """
 
     def __init__(self, bay: int, timing: Timing) -> None:
@@ -193,8 +193,8 @@ class Occupancy:
         candidate.last = view.time
         if not view.single and view.time - candidate.since < self._timing.arrived:
             return None
-        look = look_of(view.image, found.box, view.light)
-        self._parked = _Parked(found.box, candidate.since, view.time, look, view.time, found.box)
+        self._parked = _Parked(found.box, candidate.since, view.time, [], view.time, found.box)
+        _remember(view, self._parked)
         self._candidate = None
         known = self._was_open
         self._was_open = True
@@ -207,7 +207,8 @@ class Occupancy:
         # On its way out a car may seem to come back, as the picture's edge cuts off what is nearer.
         least = _MOVED if parked.gone > 0 else _SAME_PLACE
         if same is not None and iou(same.box, parked.box) >= least:
-            self.seen = same.index
+            # A box that fits less well may be of another vehicle, before this one: nothing is read from it.
+            self.seen = same.index if iou(same.box, parked.box) >= _MOVED else None
             self._keep(view, parked, same)
             return None
         if not self._is_gone(view, parked):
@@ -226,18 +227,16 @@ class Occupancy:
         if iou(same.box, parked.box) >= _STILL:
             parked.moved = None
             if not hidden and view.time - parked.looked >= _RENEW:
-                self._settle(view, parked, same.box)
+                parked.box = same.box
+                _remember(view, parked)
             return
         # It drove a little further into the bay, or something hides a part of it.
         moved = parked.moved
         if moved is None or iou(same.box, moved.box) < _STILL:
             parked.moved = _Candidate(same.box, view.time, view.time)
         elif not hidden and same.share >= ENTER and view.time - moved.since >= self._timing.arrived:
-            self._settle(view, parked, same.box)
-
-    def _settle(self, view: View, parked: _Parked, box: Box) -> None:
-        parked.box, parked.moved = box, None
-        parked.look, parked.looked = look_of(view.image, box, view.light), view.time
+            parked.box, parked.moved, parked.looks = same.box, None, []
+            _remember(view, parked)
 
     def _is_gone(self, view: View, parked: _Parked) -> bool:
         """Tell whether this frame shows that the vehicle is gone, and add up for how long it has been."""
@@ -271,18 +270,19 @@ class Occupancy:
 
     def _alike(self, view: View, parked: _Parked) -> bool | None:
         """Tell whether the bay looks as it did with the vehicle; None where that cannot be told."""
-        if view.light < _DARK or parked.look is None:
-            return None
         now = look_of(view.image, parked.box, view.light)
-        value = None if now is None else likeness(parked.look, now, self._covers(view, parked.box, None))
-        if value is None:
+        if view.light < _DARK or now is None:
             return None
-        if value >= _ALIKE:
-            return True
-        ratio = view.light / max(1.0, parked.look.light)
-        if value < _UNLIKE and 1 / _SWITCHED <= ratio <= _SWITCHED:
-            return False
-        return None
+        covers = self._covers(view, parked.box, None)
+        unlike = False
+        for then in parked.looks:
+            value = likeness(then, now, covers)
+            if value is None:
+                return None
+            if value >= _ALIKE:
+                return True
+            unlike |= value < _UNLIKE and _same_light(then.light, now.light)
+        return False if unlike else None
 
     def _covers(self, view: View, place: Box, index: int | None) -> list[Box]:
         """Return the boxes of other vehicles that stand before a place: those that reach further down."""
@@ -293,3 +293,16 @@ class Occupancy:
             and one.box[3] > place[3]
             and overlap(one.box, place) > _COVERS * size_of(place)
         ]
+
+
+def _remember(view: View, parked: _Parked) -> None:
+    """Note how the vehicle looks in its bay, apart for light of each strength."""
+    parked.looked = view.time
+    look = look_of(view.image, parked.box, view.light)
+    if look is not None and view.light >= _DARK:
+        others = [then for then in parked.looks if not _same_light(then.light, look.light)]
+        parked.looks = [*others, look]
+
+
+def _same_light(first: float, second: float) -> bool:
+    return max(first, second) <= _SWITCHED * max(1.0, min(first, second))
