@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("images", "results", "weights", "raster"),
     ("engines", "drawing", "ctc", "reader_views", "darknet", "events"),
     ("detector", "reader", "sinks"),
+    ("closer",),
     ("recognizer",),
     ("live",),
     ("bays",),

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from kplate.detector import Detector, Head, Rule, decode, letterbox, suppress
+from kplate.detector import Detector, Head, Rule, decode, suppress
 from kplate.errors import ImageError, WeightsError
+from kplate.images.letterbox import letterbox
 from kplate.synth.scenes import demo_scene
 from kplate.weights import load
 

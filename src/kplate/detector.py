@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,16 +18,11 @@ from kplate.engines.sizes import fitting
 from kplate.errors import WeightsError
 from kplate.files import StrPath, printable
 from kplate.images import Image, as_image
+from kplate.images.letterbox import Letterbox, Size, letterbox
 from kplate.results import Box
 from kplate.weights import Manifest
 
 Array = NDArray[np.float32]
-
-#: Size of a network's input: px of the longer side, or exact width and height.
-Size = int | tuple[int, int]
-
-#: Padding of the letterbox: the middle grey that YOLO networks are used to.
-_PADDING: Final = 114
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,72 +85,6 @@ class Head:
     anchors: Array
     scale_x_y: float
     new_coords: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Letterbox:
-    """A picture scaled to a network's input, with padding to the right and below.
-
-    Attributes:
-        batch: float32 1 x 3 x H x W, RGB 0..1; H and W are multiples of the network's largest stride.
-        scale_x: Px of the input per px of the picture, horizontally.
-        scale_y: Likewise, vertically.
-        width: Width of the picture in px.
-        height: Height of the picture in px.
-    """
-
-    batch: Array
-    scale_x: float
-    scale_y: float
-    width: int
-    height: int
-
-    def restore(self, boxes: Array) -> Array:
-        """Boxes M x 4 (``x1, y1, x2, y2``) from px of the input to px of the picture, clipped to it."""
-        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
-        limit = np.array([self.width, self.height] * 2, np.float32)
-        return np.asarray(np.clip(boxes / scale, 0, limit), np.float32)
-
-
-def letterbox(image: Image, size: Size, multiple: int = 32) -> Letterbox:
-    """Scales a picture to the largest size inside the given one, and pads it.
-
-    Args:
-        image: uint8 H x W x 3 BGR.
-        size: Px of the longer side; then both sides are padded to the next multiple only, so that hardly
-            anything of a 16:9 picture's input is padding. Or width and height, which the input gets exactly.
-            Each a multiple of ``multiple``.
-        multiple: The network's largest stride.
-    """
-    height, width = image.shape[:2]
-    whole = (size, size) if isinstance(size, int) else size
-    scale = min(whole[0] / width, whole[1] / height)
-    new_w, new_h = max(1, round(width * scale)), max(1, round(height * scale))
-    small, factor = _halved(image, min(width / new_w, height / new_h))
-    # Each halving drops a last odd row or column: what is scaled may be a little less than the picture.
-    scale_x, scale_y = new_w / (small.shape[1] * factor), new_h / (small.shape[0] * factor)
-    padded = whole
-    if isinstance(size, int):
-        padded = (-(-new_w // multiple) * multiple, -(-new_h // multiple) * multiple)
-    canvas = np.full((padded[1], padded[0], 3), _PADDING, np.uint8)
-    canvas[:new_h, :new_w] = cv2.resize(small, (new_w, new_h), interpolation=cv2.INTER_LINEAR)
-    blob = cv2.dnn.blobFromImage(canvas, 1 / 255, swapRB=True)
-    return Letterbox(np.asarray(blob, np.float32), scale_x, scale_y, width, height)
-
-
-def _halved(image: Image, reduction: float) -> tuple[Image, int]:
-    """Averages blocks of 2 x 2 px while a halving or more is wanted: no aliasing, in a tenth of the time.
-
-    Returns:
-        The picture, and how many px of the former one lie along a px of it.
-    """
-    factor = 1
-    while reduction >= 2 * factor:
-        height, width = image.shape[0] // 2, image.shape[1] // 2
-        even = image[: height * 2, : width * 2]
-        image = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        factor *= 2
-    return image, factor
 
 
 def decode(
@@ -302,32 +230,35 @@ class Detector:
         # A layer between the heads may be coarser than all of them.
         multiple = manifest.extra.get("multiple")
         strides = [head.stride for head in self.heads]
-        self._multiple = multiple if isinstance(multiple, int) and multiple > 0 else max(strides)
+        self.multiple = multiple if isinstance(multiple, int) and multiple > 0 else max(strides)
         self.size: Size = max(manifest.input) if size is None else size
         for side in (self.size,) if isinstance(self.size, int) else self.size:
-            if side < self._multiple or side % self._multiple:
-                raise ValueError(f"size must be a multiple of {self._multiple}, not {side}")
+            if side < self.multiple or side % self.multiple:
+                raise ValueError(f"size must be a multiple of {self.multiple}, not {side}")
         fitting(network.engine.sizes, self.size, (1, 1), self._name)  # says now what would fail later
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score must be between 0 and 1, not {min_score}")
         self._least = _thresholds(manifest, min_score, self._name)
 
-    def __call__(self, image: Image | StrPath) -> tuple[Detection, ...]:
+    def __call__(self, image: Image | StrPath, *, size: Size | None = None) -> tuple[Detection, ...]:
         """Finds what there is in one picture.
 
         Args:
             image: uint8 H x W x 3 BGR, or a path.
+            size: As above, for this picture alone, without being checked; None = the detector's.
 
         Returns:
             Detections by falling score.
 
         Raises:
+            EngineError: The network's file is made for other sizes.
             ImageError: The picture cannot be read.
             WeightsError: The network and its manifest disagree.
         """
         pixels = as_image(image)
-        size = fitting(self._engine.sizes, self.size, (pixels.shape[1], pixels.shape[0]), self._name)
-        boxed = letterbox(pixels, size, self._multiple)
+        shape = (pixels.shape[1], pixels.shape[0])
+        fit = fitting(self._engine.sizes, self.size if size is None else size, shape, self._name)
+        boxed = letterbox(pixels, fit, self.multiple)
         return self._detections(self._engine.run(boxed.batch), boxed)
 
     def threshold(self, label: str) -> float:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from kplate.detector import Detection, Detector, Size
+from kplate.closer import look_closer
+from kplate.detector import Detection, Detector
 from kplate.files import StrPath
 from kplate.images import Image, as_image
+from kplate.images.letterbox import Size
 from kplate.reader import Reader, Reading
 from kplate.reader_views import has_colour
 from kplate.results import Box, Other, Permit, Plate, Point, Recognition, Vehicle
@@ -54,6 +56,7 @@ class Recognizer:
     Attributes:
         detector: What finds boxes.
         reader: What reads plates.
+        closer: Whether vehicles that show no plate are looked at again.
 
     Example:
         >>> recognizer = Recognizer(threads=2)  # doctest: +SKIP
@@ -72,6 +75,7 @@ class Recognizer:
         detector_weights: StrPath | None = None,
         reader_weights: StrPath | None = None,
         size: Size | None = None,
+        closer: bool = False,
         engine: str | None = None,
         precision: str | None = None,
     ) -> None:
@@ -89,6 +93,8 @@ class Recognizer:
             reader_weights: Other weights for the reader alone.
             size: Px that the detector scales the longer side of a picture to, or width and height that it
                 fits it into; None for the network's own.
+            closer: Look again at vehicles that show no plate, each by itself: finds small plates in large
+                pictures and takes a little longer.
             engine: What runs both networks: ``onnx``, ``litert``, ``openvino`` or ``saved_model``, also with
                 what it computes on (``onnx:cuda``); None for the fastest that is installed.
             precision: ``float32``, ``float16`` or ``int8``; None for the most precise there is.
@@ -110,6 +116,7 @@ class Recognizer:
             engine=engine,
             precision=precision,
         )
+        self.closer = closer
 
     def __call__(self, image: Image | StrPath, *, cropped: bool = False) -> Recognition:
         """Recognise what is in a picture.
@@ -142,7 +149,10 @@ class Recognizer:
         height, width = image.shape[:2]
         if min(width, height) < _SMALLEST_SIDE:
             return Recognition(width, height, 0.0, others=self._others(()))
-        found = [replace(item, box=_clipped(item.box, width, height)) for item in self.detector(image)]
+        seen = list(self.detector(image))
+        if self.closer:
+            seen += look_closer(self.detector, image, seen, VEHICLE_LABELS, PLATE_LABEL)
+        found = [replace(item, box=_clipped(item.box, width, height)) for item in seen]
         found = [item for item in found if _area(item.box) > 0]
         vehicles = tuple(
             Vehicle(item.box, item.score, None if item.label == _PLAIN_VEHICLE else item.label)

@@ -18,7 +18,7 @@ from kplate.files import printable, reason_of, write_atomic
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kplate.detector import Size
+    from kplate.images.letterbox import Size
 
 FAILED: Final = 1
 #: 128 + SIGINT and 128 + SIGPIPE, as a shell reports programs that end by these signals.
@@ -228,6 +228,11 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N|WxH",
         help="scale pictures to N pixels along the longer side for finding, or into W x H; multiples of 32; "
         "larger finds smaller plates and takes longer (default: 416)",
+    )
+    parser.add_argument(
+        "--closer",
+        action="store_true",
+        help="look again at each vehicle that shows no plate: finds small plates in large pictures",
     )
     add_run_arguments(parser)
 

@@ -11,6 +11,8 @@ from kplate.cli.common import FAILED, Screen, prepare_file, write_json_line
 from kplate.cli.evaluate_tables import plain_table
 from kplate.cli.labelled_boxes import load_boxes
 from kplate.cli.networks import open_detector
+from kplate.closer import look_closer
+from kplate.detector import Detection
 from kplate.errors import KplateError
 from kplate.evaluation.boxes import BoxOutcome, BoxSample, evaluate_boxes
 from kplate.evaluation.boxes_report import (
@@ -22,6 +24,8 @@ from kplate.evaluation.boxes_report import (
     write_curve,
 )
 from kplate.evaluation.boxes_summary import BoxSummary, misses, needless, summarise_boxes, width_name
+from kplate.images import Image
+from kplate.recognizer import PLATE_LABEL, VEHICLE_LABELS
 from kplate.results import json_line
 
 #: Boxes below this score do not change AP50 in the second decimal.
@@ -58,8 +62,16 @@ def run(args: argparse.Namespace) -> int:
     labelled = {truth.label for sample in samples for truth in sample.truths}
     # Boxes that nobody would be shown matter to average precision alone, which needs something to find.
     eager = own if labelled.isdisjoint(thresholds) else open_detector(args, min_score=_LEAST_SCORE)
+
+    def detect(image: Image) -> list[Detection]:
+        found = list(eager(image))
+        if args.closer:
+            sure = [item for item in found if item.score >= own.threshold(item.label)]
+            found += look_closer(own, image, sure, VEHICLE_LABELS, PLATE_LABEL)
+        return found
+
     with screen.progress(len(samples), "pictures") as advance:
-        for outcome in evaluate_boxes(samples, eager, thresholds):
+        for outcome in evaluate_boxes(samples, detect, thresholds):
             outcomes.append(outcome)
             advance(outcome.sample.name)
     summary = summarise_boxes(outcomes, thresholds, own.size)

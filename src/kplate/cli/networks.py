@@ -12,7 +12,7 @@ from kplate.weights import TASKS, holds
 
 if TYPE_CHECKING:
     from kplate import Detector, Recognizer
-    from kplate.detector import Size
+    from kplate.images.letterbox import Size
 
 
 def open_recognizer(args: argparse.Namespace) -> "Recognizer":
@@ -27,6 +27,7 @@ def open_recognizer(args: argparse.Namespace) -> "Recognizer":
 
     recognizer = Recognizer(
         detector=open_detector(args),
+        closer=getattr(args, "closer", False),
         reader_weights=args.reader,
         threads=args.threads,
         min_score=getattr(args, "min_score", None),
@@ -99,6 +100,7 @@ def recognizer_with(weights: str | None, reader: str | None, args: argparse.Name
             threads=args.threads,
             min_score=getattr(args, "min_score", None),
             size=_size_of(args),
+            closer=getattr(args, "closer", False),
             **engine_of(args),
         )
     announce(args, recognizer.detector.network, recognizer.reader.network)

@@ -9,9 +9,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate.detector import Detection, Size
+from kplate.detector import Detection
 from kplate.errors import KplateError
 from kplate.images import Image, read_image
+from kplate.images.letterbox import Size
 from kplate.results import Box
 
 #: Overlap (intersection over union) from which a found box is the labelled one.

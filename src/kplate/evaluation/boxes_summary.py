@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from kplate.detector import Size
 from kplate.evaluation.average_precision import Precision, average_precision
 from kplate.evaluation.boxes import BoxOutcome, FoundBox, LabelledBox, Verdict
 from kplate.evaluation.metrics import Share
+from kplate.images.letterbox import Size
 from kplate.results import Box
 
 #: Limits of the groups of widths, in px.

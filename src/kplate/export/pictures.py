@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate.detector import letterbox
 from kplate.errors import ImageError, KplateError
 from kplate.files import printable
 from kplate.images import Image, find_images, read_image
+from kplate.images.letterbox import letterbox
 from kplate.reader_views import fit_to_input
 
 Array = NDArray[np.float32]
