@@ -1,10 +1,12 @@
 """Cameras, with an RTSP server of GStreamer that is killed, hung and restarted."""
 
+import json
 import logging
 import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -161,3 +163,37 @@ def test_a_camera_that_is_not_there_can_be_waited_for(frames: Path) -> None:
         server.start()
         assert found.wait(15)
     server.kill()
+
+
+def test_the_command_tells_cars_and_the_state_and_ends_in_good_order(frames: Path, tmp_path: Path) -> None:
+    server = Server(frames, "admin", "geheim!")
+    address = f"rtsp://admin:geheim!@127.0.0.1:{server.port}/stream"
+    status = tmp_path / "status.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kplate", "watch", address, "--json", "--status", status],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        told = []
+        while not {"sighting", "state"} <= {line["type"] for line in told}:
+            told.append(json.loads(process.stdout.readline()))
+        server.kill()
+        while told[-1]["type"] != "state" or told[-1]["state"]["state"] == "connected":
+            told.append(json.loads(process.stdout.readline()))
+    finally:
+        process.terminate()
+        rest, log = process.communicate(timeout=20)
+        server.kill()
+    assert process.returncode == 0
+    assert told[0]["state"]["state"] == "connected"
+    assert told[-1]["state"]["state"] in ("stalled", "lost")
+    assert "is connected" in log
+    values = json.loads(status.read_text(encoding="utf-8"))
+    assert (values["state"], values["sightings"] >= 1) == ("ended", True)
+    everything = json.dumps(told) + rest + log + status.read_text(encoding="utf-8")
+    assert "geheim" not in everything
+    assert "admin" not in everything

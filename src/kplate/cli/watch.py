@@ -161,6 +161,7 @@ class Watch:
                     raise
             finally:
                 frames.close()
+                self._source.close()
                 settled, _ = self._watcher.finish()
                 for sighting in settled:
                     self._tell_sighting(sighting)

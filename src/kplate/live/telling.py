@@ -120,7 +120,7 @@ def line_of(event: Event, time: str) -> str:
         words.append(event.bay.id)
     if plate is not None:
         words.append(plate.display or plate.text or (f"#{plate.hash[:11]}" if plate.hash else ""))
-    more = [f"{reason.text}" for reason in event.reasons]
+    more = [reason.text.rstrip(".") for reason in event.reasons]
     if plate is not None and plate.kind:
         more.append(plate.kind.replace("_", " "))
     if plate is not None and plate.electric:
