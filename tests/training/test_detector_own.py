@@ -22,6 +22,7 @@ from kplate.errors import DataError, WeightsError  # noqa: E402
 from kplate.images import write_image  # noqa: E402
 from kplate.nets import yolov4  # noqa: E402
 from kplate.nets.darknet import NANO_CFG  # noqa: E402
+from kplate.training.data import CLASSES  # noqa: E402
 from kplate.training.data_augment import Sampler, move, slant  # noqa: E402
 from kplate.training.data_own import open_data, parts_of  # noqa: E402
 from kplate.training.detector import Settings, Training, load_average, main, parse  # noqa: E402
@@ -296,6 +297,17 @@ def test_validation_is_kept_apart(shapes: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)))
     data = open_data(Settings((tmp_path,), tmp_path))
     assert (len(data.records), len(data.validation)) == (3, 1)
+
+
+def test_a_cfg_of_ones_own_keeps_the_classes_it_is_made_for(shapes: Path, tmp_path: Path) -> None:
+    for file in ("0.png", "0.txt"):
+        (tmp_path / file).write_bytes((shapes / file).read_bytes())
+    (tmp_path / "two.names").write_text("plate\ncar\n")
+    (tmp_path / "two.data").write_text("train = two.list\nnames = two.names\n")
+    (tmp_path / "two.list").write_text("0.png\n")
+    settings = Settings((tmp_path / "two.data",), tmp_path, cfg=shapes / "tiny.cfg")
+    assert open_data(settings).classes == ("plate", "car")
+    assert open_data(replace(settings, cfg=NANO_CFG)).classes == CLASSES
 
 
 def test_names_that_cannot_be(shapes: Path, tmp_path: Path) -> None:

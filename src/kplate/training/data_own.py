@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Final
 
 from kplate.darknet.cfg import read_text
+from kplate.darknet.network import read_network
 from kplate.errors import DataError
 from kplate.files import printable
 from kplate.training.data import CLASSES, SOURCES, Memory, Pool, Record, open_pools
 from kplate.training.data_formats import BoxData, listed, load_boxes
-from kplate.training.data_formats_readers import LABELS_FILE, numbered_lines, read_labels_text
+from kplate.training.data_formats_readers import (
+    LABELS_FILE,
+    numbered_lines,
+    open_labels,
+    read_labels_text,
+)
+from kplate.training.detector_cfg import NAMED, find_cfg
 from kplate.training.detector_settings import Settings
 
 _TRAIN: Final = "train"
@@ -58,6 +65,8 @@ def open_data(settings: Settings, *, say: bool = True) -> TrainingData:
         held = [load_boxes(path, CLASSES) for path in settings.validation]
         _report(settings, [problem for data in held for problem in data.problems], say)
         return TrainingData(pools, CLASSES, [record for data in held for record in data.records])
+    if classes is None:
+        classes = _classes_of_cfg(settings)
     memory, parts = Memory(), [(path, parts_of(path)) for path in settings.data]
     learned: list[BoxData] = []
     for path, found in parts:
@@ -74,6 +83,18 @@ def open_data(settings: Settings, *, say: bool = True) -> TrainingData:
     if not any(len(record.objects) for record in result.records):
         raise DataError(f"{printable(settings.data[0])}: there is no box to learn from")
     return result
+
+
+def _classes_of_cfg(settings: Settings) -> tuple[str, ...] | None:
+    """The classes that the data declare, where a user's `.cfg` is made for as many; None elsewhere.
+
+    They are then taken as they are, and not for kplate's own three, some of which the network has no place
+    for.
+    """
+    if settings.cfg in map(find_cfg, NAMED):
+        return None
+    declared = open_labels(settings.data[0], None, None).names
+    return declared if declared and len(declared) == read_network(settings.cfg).heads[0].classes else None
 
 
 def read_names(path: Path) -> tuple[str, ...]:
