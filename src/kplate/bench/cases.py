@@ -173,8 +173,8 @@ def _kplate_cases(plan: Plan, engine: str, precision: str, threads: int, scene: 
         )
         whole.megabytes += size_of(reader.network.path)
         yield whole
-    size = reader.manifest.input
-    yield case("reader", reader.network, size, operations=None, call=_run(reader.network.engine, size))
+    plate = reader.manifest.input
+    yield case("reader", reader.network, plate, operations=None, call=_run(reader.network.engine, plate))
 
 
 def _other_cases(plan: Plan, name: str) -> Iterator[Case]:

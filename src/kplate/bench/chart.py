@@ -25,6 +25,7 @@ _COLOURS: Final = {
     "int8": (191, 86, 0),
 }
 _OTHER: Final = (130, 80, 223)
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def draw_chart(cases: Sequence[Case], title: str) -> Image:
@@ -62,7 +63,7 @@ def _group(case: Case) -> str:
     return "reader: one plate" if case.what == "reader" else "detectors: one picture, the network alone"
 
 
-def _bar(draw: ImageDraw.ImageDraw, case: Case, top: int, longest: float, font: ImageFont.ImageFont) -> None:
+def _bar(draw: ImageDraw.ImageDraw, case: Case, top: int, longest: float, font: Font) -> None:
     assert case.timing
     scale = (_WIDTH - _LEFT - _RIGHT) / longest
     middle = top + _ROW // 2 - 2

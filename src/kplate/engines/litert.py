@@ -53,7 +53,8 @@ class Tensor:
         if self.dtype == np.float32:
             return np.ascontiguousarray(values, np.float32)
         limits = np.iinfo(self.dtype)
-        return np.clip(np.rint(values / self.scale) + self.zero, limits.min, limits.max).astype(self.dtype)
+        steps = np.clip(np.rint(values / self.scale) + self.zero, limits.min, limits.max)
+        return np.asarray(steps, self.dtype)
 
     def unpack(self, values: NDArray[Any]) -> Array:
         """Return what the network gives as float32."""

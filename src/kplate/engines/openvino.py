@@ -8,6 +8,7 @@ import openvino
 from numpy.typing import NDArray
 
 from kplate.engines.pool import Pool
+from kplate.engines.quiet import quiet
 from kplate.errors import EngineError, WeightsError
 from kplate.files import StrPath, printable
 
@@ -64,7 +65,8 @@ class OpenVinoEngine:
                 "ENABLE_CPU_PINNING": False,
             }
         try:
-            model = core.read_model(str(self.path))
+            with quiet():  # it tries every format it knows, aloud
+                model = core.read_model(str(self.path))
             self._compiled = core.compile_model(model, device, options)
         except RuntimeError as error:
             raise WeightsError(f"cannot load {self._name}: {_line(error)}") from error
@@ -76,11 +78,15 @@ class OpenVinoEngine:
 
     def run(self, batch: Array) -> dict[str, Array]:
         """Run the network; see :meth:`kplate.engines.Engine.run`."""
+        shape = "x".join(map(str, batch.shape))
+        # OpenVINO itself takes other sizes than the network's, where the number of pictures is free.
+        if self.sizes and (batch.shape[-1], batch.shape[-2]) not in self.sizes:
+            width, height = self.sizes[0]
+            raise WeightsError(f"cannot run {self._name} on {shape} values: it takes {width}x{height}")
         with self._requests.lent() as request:
             try:
                 found = request.infer({0: np.ascontiguousarray(batch, np.float32)})
             except RuntimeError as error:
-                shape = "x".join(map(str, batch.shape))
                 raise WeightsError(f"cannot run {self._name} on {shape} values: {_line(error)}") from error
             # The request's own memory is written over by its next run.
             return {name: np.array(found[index], np.float32) for index, name in enumerate(self._outputs)}

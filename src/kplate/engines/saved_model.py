@@ -8,14 +8,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-# TensorFlow tells of its build and of absent GPUs on standard error; only errors may.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import tensorflow
-
 from kplate.engines.quiet import quiet
 from kplate.errors import EngineError, WeightsError
 from kplate.files import StrPath, printable
+
+# TensorFlow tells of its build and of absent GPUs on standard error; only errors may.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with quiet():
+    import tensorflow
 
 Array = NDArray[np.float32]
 

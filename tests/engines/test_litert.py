@@ -1,0 +1,109 @@
+"""LiteRT on the networks that ship."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed (extra: litert)")
+
+from kplate import Recognizer
+from kplate.engines import candidates, open_engine, open_network
+from kplate.engines.litert import Tensor
+from kplate.engines.litert_gpu import _details
+from kplate.errors import EngineError, WeightsError
+
+from .scenes import reason, scene
+
+SHIPPED = Path(__file__).parents[2] / "src" / "kplate" / "weights"
+
+
+def shipped(task: str) -> Path:
+    found = candidates(None, task, "litert")
+    if not found:
+        pytest.skip("no .tflite networks ship")
+    return SHIPPED / found[0][1].file
+
+
+@pytest.mark.parametrize(("task", "least"), [("detector", 0.95), ("reader", 0.7)])
+def test_outputs_go_with_those_of_the_onnx_network(task: str, least: float) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed (extra: onnx)")
+    lite = open_engine(shipped(task), threads=1)
+    reference = open_engine(SHIPPED / f"{task}.onnx", threads=1)
+    ((width, height),) = lite.sizes[:1]
+    batch = np.random.default_rng(0).random((2, 3, height, width), np.float32)
+    found, wanted = lite.run(batch), reference.run(batch)
+    assert found.keys() == wanted.keys()
+    for name, values in wanted.items():
+        assert (found[name].shape, found[name].dtype) == (values.shape, np.float32)
+        # Noise shows nothing, and quantised numbers differ: how good they are, the export verifies.
+        assert np.corrcoef(found[name].ravel(), values.ravel())[0, 1] > least
+
+
+def test_it_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+    engine = open_engine(shipped("reader"), threads=1)
+    ((width, height),) = engine.sizes
+    engine.run(np.zeros((1, 3, height, width), np.float32))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_eight_threads_share_one_recognizer() -> None:
+    recognizer = Recognizer(engine="litert", threads=1)
+    image, texts = scene()
+    views = [image, image[:, ::-1].copy(), image[200:], image[:, 300:]]
+    alone = [recognizer(view) for view in views]
+    assert {plate.text for plate in alone[0].plates} & texts
+    jobs = [index % len(views) for index in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda index: recognizer(views[index]), jobs))
+    for index, result in zip(jobs, found, strict=True):
+        assert result.plates == alone[index].plates
+        assert result.vehicles == alone[index].vehicles
+
+
+@pytest.mark.parametrize("content", [b"", b"no network at all", b"\x1c\0\0\0TFL3", None])
+def test_damaged_networks_are_refused_in_one_line(
+    tmp_path: Path, content: bytes | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.tflite"
+    path.write_bytes(shipped("reader").read_bytes()[:200_000] if content is None else content)
+    with pytest.raises(WeightsError, match=r"bad\.tflite") as caught:
+        open_engine(path)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_missing_files_and_wrong_shapes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"gone\.tflite: no such file"):
+        open_engine(tmp_path / "gone.tflite")
+    engine = open_engine(shipped("reader"), threads=1)
+    with pytest.raises(WeightsError, match=r"on 1x3x9x9 values: it takes \d+x\d+"):
+        engine.run(np.zeros((1, 3, 9, 9), np.float32))
+
+
+def test_a_detector_of_another_size_is_refused() -> None:
+    shipped("detector")
+    with pytest.raises(EngineError, match=r"at 640x640 pixels: it is made for 416x416"):
+        Recognizer(engine="litert", size=640)
+
+
+def test_a_gpu_is_used_or_refused_but_never_replaced() -> None:
+    shipped("detector")
+    if said := reason(lambda: open_network(None, "detector", engine="litert:gpu")):
+        assert "the engine `litert` runs on the processor" in said
+    else:
+        assert open_network(None, "detector", engine="litert:gpu").engine.version.endswith("gpu")
+
+
+def test_integers_are_packed_and_unpacked() -> None:
+    tensor = Tensor("image", (1, 2), np.int8, 0.5, -3)
+    packed = tensor.pack(np.array([0.0, 1.0, 1000.0, -1000.0], np.float32))
+    np.testing.assert_array_equal(packed, np.array([-3, -1, 127, -128], np.int8))
+    np.testing.assert_array_equal(tensor.unpack(packed[:2]), [0.0, 1.0])
+
+
+def test_what_the_gpu_interface_says_of_a_tensor_is_understood() -> None:
+    details = _details({"name": "x", "index": 3, "dtype": "float32", "shape": [1, 2]})
+    tensor = Tensor.of("x", details)
+    assert (tensor.shape, tensor.dtype, tensor.scale) == ((1, 2), np.float32, 0.0)
