@@ -1,6 +1,5 @@
 """ONNX networks to OpenVINO's own format."""
 
-import tempfile
 from pathlib import Path
 
 import openvino
@@ -19,12 +18,10 @@ def to_openvino(model: bytes, path: Path, *, half: bool) -> None:
     Raises:
         WeightsError: OpenVINO cannot convert it.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "network.onnx"
-        source.write_bytes(model)
-        try:
-            network = openvino.convert_model(str(source))
-            openvino.save_model(network, str(path), compress_to_fp16=half)
-        except RuntimeError as error:
-            lines = [line for line in str(error).splitlines() if line.strip()] or ["no reason given"]
-            raise WeightsError(f"cannot convert the network to OpenVINO: {lines[-1].strip()}") from error
+    try:
+        # Not `openvino.convert_model`, which does the same but reports its use to its maker.
+        network = openvino.Core().read_model(model)
+        openvino.save_model(network, str(path), compress_to_fp16=half)
+    except RuntimeError as error:
+        lines = [line for line in str(error).splitlines() if line.strip()] or ["no reason given"]
+        raise WeightsError(f"cannot convert the network to OpenVINO: {lines[-1].strip()}") from error

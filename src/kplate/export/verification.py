@@ -46,8 +46,8 @@ class Limits:
 
 
 LIMITS: Final = {
-    "float32": Limits(1e-3, 0.99, 1.0, 1.0),
-    "float16": Limits(0.02, 0.95, 1.0, 1.0),
+    "float32": Limits(1e-3, 0.99, 0.999, 1.0),
+    "float16": Limits(0.02, 0.95, 0.999, 1.0),
     "int8": Limits(0.5, 0.75, 0.95, 0.95),
 }
 
