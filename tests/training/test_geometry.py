@@ -35,11 +35,13 @@ def test_every_kind_with_a_canonical_text_is_measured() -> None:
 def test_the_command_prints_and_writes_its_figures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--count", "3", "--kind-count", "1", "--json", str(tmp_path / "g.json")]) == 0
+    files = ["--json", str(tmp_path / "g.json"), "--markdown", str(tmp_path / "g.md")]
+    assert main(["--count", "3", "--kind-count", "1", *files]) == 0
     printed = capsys.readouterr().out
     assert "frontal" in printed
     assert "yaw -45°, near" in printed
     figures = json.loads((tmp_path / "g.json").read_text(encoding="utf-8"))
     assert len(figures["views"]) == 26
+    assert (tmp_path / "g.md").read_text(encoding="utf-8").startswith("| view | plates | exact |")
     assert figures["views"][0]["count"] == 3
     assert {row["name"] for row in figures["kinds"]} == {kind.value for kind in readable_kinds()}

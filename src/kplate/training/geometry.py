@@ -157,22 +157,36 @@ def kinds(reader: Reader, count: int, seed: int, difficulty: float) -> list[Figu
     ]
 
 
-def table(title: str, rows: Sequence[Figures], *, against: Figures | None = None) -> Table:
-    """Lay figures out, with the difference of the exact readings to one of the rows."""
-    result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    result.add_column(title, no_wrap=True)
-    heads = ("plates", "exact", "trusted", "of them wrong", "corners", "median", "95 %")
-    for head in (*heads, *(["to frontal"] if against else [])):
-        result.add_column(head, justify="right")
+def cells_of(title: str, rows: Sequence[Figures], *, compared: bool = False) -> list[list[str]]:
+    """Return the cells of a table with its head, in the end the difference to the first row's readings."""
+    heads = [title, "plates", "exact", "trusted", "of them wrong", "corners", "median", "95 %"]
+    result = [[*heads, *(["to frontal"] if compared else [])]]
     for row in rows:
         cells = [
+            row.name,
             str(row.count), f"{row.exact:.1%}", f"{row.trusted:.1%}", f"{row.wrong:.2%}",
             f"{row.corners:.2%}", f"{row.corners_median:.2%}", f"{row.corners_95:.2%}",
         ]  # fmt: skip
-        if against:
-            cells.append(f"{100 * (row.exact - against.exact):+.1f}")
-        result.add_row(row.name, *cells)
+        if compared:
+            cells.append(f"{100 * (row.exact - rows[0].exact):+.1f}")
+        result.append(cells)
     return result
+
+
+def as_table(cells: Sequence[Sequence[str]]) -> Table:
+    """Lay cells out for a terminal."""
+    result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for index, head in enumerate(cells[0]):
+        result.add_column(head, no_wrap=True, justify="right" if index else "left")
+    for row in cells[1:]:
+        result.add_row(*row)
+    return result
+
+
+def as_markdown(cells: Sequence[Sequence[str]]) -> str:
+    """Lay cells out as a Markdown table."""
+    head, *rows = (f"| {' | '.join(row)} |" for row in cells)
+    return "\n".join([head, "|---" * len(cells[0]) + "|", *rows]) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -185,6 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--difficulty", type=float, default=1.0, help="0 is clear, 1 is everything that streets show"
     )
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown as well")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON as well")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
@@ -194,11 +209,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kinds(reader, options.kind_count, options.seed, options.difficulty) if options.kind_count else []
     )
     console = Console(width=_WIDTH, highlight=False)
-    if seen:
-        console.print(table("view", seen, against=seen[0]))
-        console.print()
-    if by_kind:
-        console.print(table("kind", by_kind))
+    tables = [cells_of("view", seen, compared=True)] if seen else []
+    tables += [cells_of("kind", by_kind)] if by_kind else []
+    for cells in tables:
+        console.print(as_table(cells), "")
+    if options.markdown:
+        write_atomic(options.markdown, "\n".join(map(as_markdown, tables)).encode())
     if options.json:
         figures: dict[str, Any] = {
             "network": reader.manifest.name,
