@@ -165,7 +165,7 @@ class DetectionLoss:
         iou, ciou = complete_iou(boxes, m.box)
         box_loss = ((1 - ciou) * weight).sum()
 
-        wanted = torch.zeros_like(score)
+        wanted = torch.zeros(score.shape, device=score.device)
         place = (m.picture, m.anchor, m.row, m.column, m.label)
         strides = (wanted.stride(d) for d in range(wanted.dim()))
         flat = sum((p * s for p, s in zip(place, strides, strict=True)), torch.zeros_like(m.label))

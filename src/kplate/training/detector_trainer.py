@@ -99,6 +99,9 @@ class Batches(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
+        if worker:  # each keeps pictures of its own
+            for memory in {id(pool.memory): pool.memory for pool in self._data.pools}.values():
+                memory.left //= worker.num_workers
         rng = np.random.default_rng((self._settings.seed, *self._seed, worker.id if worker else 0))
         sampler = Sampler(self._data.pools, rng, self._data.classes)
         pixels = self._settings.batch * max(h * w for h, w in self._sizes[:1])
