@@ -63,6 +63,28 @@ def test_lines_for_people_and_parts_of_a_video(kplate: Run, passing_cars: Path) 
     assert all(re.match(r"0:00:0[1-4]\.\d\d  sighting  .* readings, car \d+$", line) for line in lines)
 
 
+def test_plates_are_told_hashed_where_that_is_asked_for(kplate: Run, passing_cars: Path) -> None:
+    done = kplate(
+        "watch", passing_cars / "frames", "--fps", 20, "--end", 4.5, "--hash-plates",
+        env={"KPLATE_PLATE_KEY": "not a secret, only a test"},
+    )  # fmt: skip
+    assert done.status == 0
+    assert re.search(r"sighting  #[0-9a-f]{11}  ", done.out)
+    assert not re.search("[가-힣]", done.out)
+
+
+def test_with_bays_only_they_are_told_unless_all_is_asked_for(
+    kplate: Run, passing_cars: Path, tmp_path: Path
+) -> None:
+    corners = "[[0.0, 0.0], [0.1, 0.0], [0.1, 0.1], [0.0, 0.1]]"  # in the sky
+    (tmp_path / "bays.toml").write_text(
+        f'[[camera]]\nname = "gate"\n[[camera.bay]]\nname = "A1"\npolygon = {corners}\n', encoding="utf-8"
+    )
+    part = ("watch", passing_cars / "clip.mp4", "--end", 4.5, "--every", 2, "--bays", "bays.toml")
+    assert kplate(*part).out == ""
+    assert "sighting" in kplate(*part, "--sightings").out
+
+
 def test_a_folder_of_frames_is_read_like_a_video(kplate: Run, passing_cars: Path, truth: set[str]) -> None:
     done = kplate("watch", passing_cars / "frames", "--fps", 20, "--json")
     texts = {line["plate"]["text"] for line in done.lines}

@@ -11,10 +11,10 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from kplate.cli.common import Screen, add_scene_arguments, positive, prepare_file, write_json_line
+from kplate.cli.common import FAILED, Screen, add_scene_arguments, positive, prepare_file, write_json_line
 from kplate.cli.event_sinks import add_sink_arguments, moment, open_sinks_of, privacy_of
 from kplate.cli.networks import open_recognizer
-from kplate.errors import KplateError
+from kplate.errors import KplateError, OutputError
 
 if TYPE_CHECKING:
     from kplate.bays import BayMonitor
@@ -122,7 +122,7 @@ class Watch:
         self._screen, self._source, self._monitor = screen, source, monitor
         self._json, self._name = args.json, args.name or source.name
         self._sightings = monitor is None or args.sightings
-        self._lock = threading.Lock()
+        self._lock, self._status = threading.Lock(), 0
         self._counts = {"read": 0, "sightings": 0, "events": 0, "cars": 0}
         self._workers = 1
         if not source.live:
@@ -165,7 +165,7 @@ class Watch:
                 settled, _ = self._watcher.finish()
                 for sighting in settled:
                     self._tell_sighting(sighting)
-        return 0
+        return self._status
 
     def _progress(self) -> contextlib.AbstractContextManager[Callable[[str], None]]:
         if self._source.total is None:
@@ -185,7 +185,12 @@ class Watch:
             return True
         image = self._annotate(result, self._ground(result))
         if self._video is not None:
-            self._video.write(image)
+            try:
+                self._video.write(image)
+            except OutputError as error:  # a full disk does not make the events wrong
+                self._screen.complain(f"{error}; watching goes on without the video")
+                self._video.abandon()
+                self._video, self._status = None, FAILED
         return self._window is None or self._window.show(image)
 
     def _ground(self, result: "FrameResult") -> "Image | None":
@@ -209,7 +214,8 @@ class Watch:
         """Tell that a camera was connected or lost; comes from another thread."""
         from kplate.live.telling import state_event
 
-        self._tell(state_event(state, self._name), {}, None)
+        with contextlib.suppress(OSError):  # nobody may listen any more; the main thread will find out
+            self._tell(state_event(state, self._name), {}, None)
 
     def _tell(self, event: "Event", pictures: "Mapping[str, Image]", time: float | None) -> None:
         from kplate.live.telling import line_of

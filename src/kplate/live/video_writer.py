@@ -102,6 +102,13 @@ class VideoWriter:
         finally:
             self._part.unlink(missing_ok=True)
 
+    def abandon(self) -> None:
+        """Leave no video behind."""
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+        self._part.unlink(missing_ok=True)
+
     def __enter__(self) -> Self:
         """Return itself."""
         return self
@@ -111,9 +118,7 @@ class VideoWriter:
         if kind is None or kind is KeyboardInterrupt:
             self.close()
         else:
-            if self._writer is not None:
-                self._writer.release()
-            self._part.unlink(missing_ok=True)
+            self.abandon()
 
 
 def _scaled(image: Image, size: tuple[int, int]) -> Image:
