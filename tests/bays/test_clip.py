@@ -20,11 +20,8 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def watched() -> tuple[CarPark, list[Event]]:
     park = CarPark(np.random.default_rng(11), 60)
-    recognizer, watcher, monitor = (
-        kplate.Recognizer(threads=1),
-        Watcher(),
-        BayMonitor(parse_bays(bays_toml(park))),
-    )
+    recognizer, watcher = kplate.Recognizer(threads=1), Watcher()
+    monitor = BayMonitor(parse_bays(bays_toml(park)), look=recognizer)
     events: list[Event] = []
     for index, image in enumerate(park):
         frame = Frame(index, index / RATE, START + timedelta(seconds=index / RATE), image)
@@ -43,6 +40,7 @@ def test_who_comes_and_goes_is_told_in_time_and_nothing_else(watched: tuple[CarP
     assert report.departures >= 1
     assert report.misses == ()
     assert (report.plates, report.wrong_plates) == (report.visits, 0)
+    assert (report.permits, report.permit_visits) == (1, 1)
 
 
 def test_events_are_those_of_the_schema_s_form(watched: tuple[CarPark, list[Event]]):

@@ -310,3 +310,28 @@ def test_lists():
     film = Film(bays)
     film.show(3)
     assert film.show(100, [HOME["A1"]], step=0.5) == ["arrived A1", "parked A1", "plate-unread A1"]
+
+
+def test_a_closer_look_finds_what_is_small():
+    film = Film(parse_bays(BAYS.replace("KIND", "disabled")))
+    asked: list[tuple[int, ...]] = []
+
+    def look(image: Image) -> Recognition:
+        asked.append(image.shape)
+        height, width = image.shape[:2]
+        size = (0.0, 0.0, float(width), float(height))
+        seen = plate("12가3456", False, 0)
+        return Recognition(
+            width, height, 1.0, (Vehicle(size, 0.9),), (seen,), (Permit((0, 0, 9, 9), 0.9, 0),)
+        )
+
+    film.monitor.look = look
+    film.show(3)
+    assert film.show(6, [HOME["A1"]]) == ["arrived A1", "parked A1"]
+    assert film.events[-1].permit is True
+    found = film.events[-1].plate
+    assert found is not None
+    assert found.text == "12가3456"
+    assert found.box == (62.0, 126.0, 71.0, 129.0)  # in the whole picture, not in the part
+    assert asked == [(168, 216, 3)] * 2  # no more than it takes
+    assert film.show(100, [HOME["A1"]], step=0.5) == []

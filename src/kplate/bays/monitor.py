@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from kplate.bays.closer import Recognise, look_closer
 from kplate.bays.geometry import Ground, iou
 from kplate.bays.model import CHARGING, Bay, BayCamera, BayKind, Bays
 from kplate.bays.occupancy import Change, Occupancy, Seen, View
@@ -27,12 +28,14 @@ from kplate.results import Box
 
 #: Pictures further apart than this stand alone: what happened between them cannot be seen.
 _APART: Final = 10.0  # s
-#: What stands in a bay is told when its plate is known, or after this time.
+#: What stands in a bay is told when its plate is known, and its permit where one is asked for, or after this.
 _SETTLED: Final = 10.0  # s
 #: Pictures of an event of arrival or parking, of departure, and of a review: the vehicle as it came, and now.
 _VEHICLE: Final = ("vehicle",)
 _BAY: Final = ()
 _EVIDENCE: Final = ("arrival", "vehicle", "frame")
+#: A vehicle of which something is not known yet is looked at this often.
+_LOOK_EVERY: Final = 2.0  # s
 #: Places of a vehicle that have this much in common (IoU) are the same.
 _SAME_PLACE: Final = 0.85
 #: Evidence shows the vehicle and this share of its size on all sides.
@@ -68,10 +71,21 @@ class BayMonitor:
         >>> for result in watcher:  # doctest: +SKIP
         ...     for event in monitor.update(result):
         ...         sink.write(event, monitor.pictures(event))
+
+    Attributes:
+        camera: The camera.
+        source: What events call it.
+        look: Recogniser for looking closer at parked vehicles; None: the frames' own results must do.
     """
 
     def __init__(
-        self, bays: Bays, camera: str | None = None, *, source: str | None = None, apart: bool = False
+        self,
+        bays: Bays,
+        camera: str | None = None,
+        *,
+        source: str | None = None,
+        apart: bool = False,
+        look: Recognise | None = None,
     ) -> None:
         """Begin to watch; nothing is known of any bay yet.
 
@@ -81,12 +95,15 @@ class BayMonitor:
             source: What events call the camera; None for its name.
             apart: Every picture stands alone, as with snapshots on demand: one is enough for an arrival.
                 Pictures more than ten seconds apart are taken so in any case.
+            look: Recogniser for looking closer at parked vehicles, which finds permits and small plates that
+                are lost in the whole picture. A vehicle is looked at every two seconds until it is known.
 
         Raises:
             BaysError: There is no such camera.
         """
         self.camera: BayCamera = bays.camera(camera)
         self.source = source or self.camera.name
+        self.look = look
         self._bays = bays
         self._apart = apart
         self._occupancies = [Occupancy(index, bays.timing) for index in range(len(self.camera.bays))]
@@ -144,23 +161,39 @@ class BayMonitor:
 
     def _look(self, index: int, view: View, result: FrameResult) -> Iterator[Event]:
         """Bring one bay up to date."""
-        occupancy, frame = self._occupancies[index], result.frame
+        occupancy, frame, closely = self._occupancies[index], result.frame, self.look is not None
         change = occupancy.update(view)
         if change is Change.LEFT:
             yield self._left(index, result)
         if change in (Change.ARRIVED, Change.FOUND):
-            self._occupants[index] = _begin(occupancy, frame, occupancy.since, change is Change.FOUND)
+            self._occupants[index] = _begin(
+                occupancy, frame, occupancy.since, found=change is Change.FOUND, closely=closely
+            )
         car = self._occupants[index]
         if car is None:
             return
         car.single = view.single
         _study(car, occupancy, result)
+        self._look_closer(index, car, result)
         if car.replaced:
             yield self._left(index, result)
-            car = self._occupants[index] = _begin(occupancy, frame, frame.time, found=False)
+            car = self._occupants[index] = _begin(occupancy, frame, frame.time, found=False, closely=closely)
             car.single = view.single
             _study(car, occupancy, result)
+            self._look_closer(index, car, result)
         yield from self._tell(index, car, view, result)
+
+    def _look_closer(self, index: int, car: Occupant, result: FrameResult) -> None:
+        """Look at a vehicle by itself where the whole picture has not shown what its bay asks for."""
+        if self.look is None or self._occupancies[index].seen is None:
+            return
+        wanted = self.camera.bays[index].kind is BayKind.DISABLED and not (car.permit or car.told)
+        frame = result.frame
+        if (wanted or car.text is None) and frame.time - car.looked >= _LOOK_EVERY:
+            car.looked = frame.time
+            seen = look_closer(self.look, frame.image, car.box)
+            car.see(seen.plate if car.text is None else None, None, False)
+            car.closer += seen.permit
 
     def _tell(self, index: int, car: Occupant, view: View, result: FrameResult) -> Iterator[Event]:
         """Say what stands there as soon as that is known, and what somebody should look at."""
@@ -169,7 +202,8 @@ class BayMonitor:
             event = self._event(index, EventType.ARRIVED, car, result, _VEHICLE)
             car.arrival = event.id
             yield event
-        if not car.parked and (car.text is not None or view.single or seconds >= _SETTLED):
+        known = car.text is not None and (car.permit or self.camera.bays[index].kind is not BayKind.DISABLED)
+        if not car.parked and (known or view.single or seconds >= _SETTLED):
             car.parked = True
             event = self._event(index, EventType.PARKED, car, result, _VEHICLE)
             car.arrival = car.arrival or event.id
@@ -230,11 +264,11 @@ class BayMonitor:
         return event
 
 
-def _begin(occupancy: Occupancy, frame: Frame, since: float, found: bool) -> Occupant:
+def _begin(occupancy: Occupancy, frame: Frame, since: float, *, found: bool, closely: bool) -> Occupant:
     """Note a vehicle that has come, or that was there from the start, with a picture of it."""
     wall = frame.wall - timedelta(seconds=frame.time - since)
     box = occupancy.box or (0.0, 0.0, 0.0, 0.0)
-    return Occupant(since, wall, found, box, _cut(frame.image, box), frame.time, frame.wall)
+    return Occupant(since, wall, found, box, _cut(frame.image, box), frame.time, frame.wall, closely=closely)
 
 
 def _study(car: Occupant, occupancy: Occupancy, result: FrameResult) -> None:

@@ -10,7 +10,7 @@ from kplate.images import Image
 from kplate.live.model import Sighting
 from kplate.results import Box, Plate
 
-#: Readings in video that make a text; a picture that stands alone has only one.
+#: Readings in video that make a text, and close looks that make a permit; a picture by itself has one.
 _AGREEING: Final = 2
 #: Readings in a row of another plate after which another vehicle stands there.
 _OTHER_CAR: Final = 3
@@ -47,8 +47,10 @@ class Occupant:
         track: Number that it is followed under, if it is.
         told: Reasons that were given already.
         parked: Whether it was told what stands there.
-        permit: Whether a permit was seen on it, here or on its way. Once is enough: it is small, and seen
-            well only for the moment in which the car is near and no light is mirrored in its windscreen.
+        glimpsed: Whether the whole picture has shown a permit on it, here or on its way.
+        closely: Whether it is looked at closely.
+        closer: How often that has shown a permit.
+        looked: When it was last looked at so, in seconds of the source's time.
         single: Whether single readings count.
     """
 
@@ -63,7 +65,10 @@ class Occupant:
     track: int | None = None
     told: set[str] = field(default_factory=set)
     parked: bool = False
-    permit: bool = False
+    glimpsed: bool = False
+    closely: bool = False
+    closer: int = 0
+    looked: float = float("-inf")
     single: bool = False
     _votes: dict[str, _Votes] = field(default_factory=dict)
     _sighting: Sighting | None = None
@@ -78,7 +83,7 @@ class Occupant:
             sighting: What the frames have agreed on so far, if the vehicle is followed.
             permit: Whether a permit was seen in this frame, or in one before.
         """
-        self.permit |= permit
+        self.glimpsed |= permit
         if sighting is not None:
             self._sighting = sighting
         if plate is None:
@@ -107,6 +112,17 @@ class Occupant:
     def replaced(self) -> bool:
         """Whether the readings show that another vehicle stands there now."""
         return max(self._contrary.values(), default=0) >= (1 if self.single else _OTHER_CAR)
+
+    @property
+    def permit(self) -> bool:
+        """Whether a permit was seen on it.
+
+        A close look decides, where there is one. In the whole picture a permit is so small that it is seen
+        only for a moment, if at all: there, once is enough.
+        """
+        if self.closely:
+            return self.closer >= (1 if self.single else _AGREEING)
+        return self.glimpsed
 
     @property
     def text(self) -> str | None:

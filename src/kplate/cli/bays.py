@@ -219,7 +219,8 @@ def _watched(args: argparse.Namespace, clip: Path, bays: "Bays", frames: int) ->
     cv2.setNumThreads(1)  # frames are spread over the cores, not the pixels of one
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers, args.threads = args.threads or cores, 1
-    recognizer, watcher, monitor = open_recognizer(args), Watcher(), BayMonitor(bays)
+    recognizer = open_recognizer(args)
+    watcher, monitor = Watcher(), BayMonitor(bays, look=recognizer)
     events: list[Event] = []
     screen = Screen(json=args.json)
     with open_source(os.fspath(clip)) as source, screen.progress(frames, "frames") as advance:
