@@ -1,6 +1,5 @@
 """LiteRT on the networks that ship."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from kplate.engines.litert import Tensor
 from kplate.engines.litert_gpu import _details
 from kplate.errors import EngineError, WeightsError
 
-from .scenes import reason, scene
+from .scenes import reason
 
 SHIPPED = Path(__file__).parents[2] / "src" / "kplate" / "weights"
 
@@ -46,20 +45,6 @@ def test_it_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     ((width, height),) = engine.sizes
     engine.run(np.zeros((1, 3, height, width), np.float32))
     assert capfd.readouterr() == ("", "")
-
-
-def test_eight_threads_share_one_recognizer() -> None:
-    recognizer = Recognizer(engine="litert", threads=1)
-    image, texts = scene()
-    views = [image, image[:, ::-1].copy(), image[200:], image[:, 300:]]
-    alone = [recognizer(view) for view in views]
-    assert {plate.text for plate in alone[0].plates} & texts
-    jobs = [index % len(views) for index in range(16)]
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda index: recognizer(views[index]), jobs))
-    for index, result in zip(jobs, found, strict=True):
-        assert result.plates == alone[index].plates
-        assert result.vehicles == alone[index].vehicles
 
 
 @pytest.mark.parametrize("content", [b"", b"no network at all", b"\x1c\0\0\0TFL3", None])

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +20,12 @@ from .scenes import reason, scene
 SHIPPED = Path(__file__).parents[2] / "src" / "kplate" / "weights"
 
 
-def test_answers_are_those_of_onnx_runtime_also_from_eight_threads() -> None:
+def test_answers_are_those_of_onnx_runtime() -> None:
     image, texts = scene()
     reference = Recognizer(engine="onnx", threads=1)(image)
-    recognizer = Recognizer(engine="openvino", threads=1)
-    alone = recognizer(image)
-    same = agreement([reference], [alone])
+    same = agreement([reference], [Recognizer(engine="openvino", threads=1)(image)])
     assert same["texts_same"] == same["texts"] == len(texts)
     assert same["boxes_same"] == same["boxes"] > 0
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: recognizer(image), range(16)))
-    assert all(result.plates == alone.plates for result in found)
 
 
 def test_any_number_of_pictures_of_any_size_is_taken() -> None:
