@@ -158,9 +158,14 @@ def _trained_reader(checkpoint: Path, told: Told, folder: Path) -> Source:
 def _trained_detector(checkpoint: Path, told: Told, folder: Path) -> Source:
     from kplate.export.detector import export_detector, facts_of
     from kplate.training.data import CLASSES
-    from kplate.training.detector_start import load_average
+    from kplate.nets.darknet import NANO_CFG
+    from kplate.training.detector_start import load_average, load_state
 
-    network, state = load_average(checkpoint, told.cfg)
+    cfg, known = told.cfg, load_state(checkpoint)
+    if cfg is None and isinstance(known.get("cfg"), str):  # a checkpoint says how its network is built
+        cfg = folder / Path(str(known.get("name", NANO_CFG.name))).name
+        cfg.write_text(known["cfg"], encoding="utf-8")
+    network, state = load_average(checkpoint, cfg)
     classes = state.get("classes", CLASSES)
     manifest = export_detector(network, folder, facts_of(state, told.facts), classes)
     return Source((folder / manifest.file).read_bytes(), manifest, (checkpoint,), lambda: network)
