@@ -26,7 +26,8 @@ SIZE: Final = (800, 450)
 def main() -> None:
     """Watch a part of the clip and write its last frame."""
     park = CarPark(np.random.default_rng(0))
-    recognizer, watcher, monitor = kplate.Recognizer(), Watcher(), BayMonitor(parse_bays(bays_toml(park)))
+    recognizer, watcher = kplate.Recognizer(), Watcher()
+    monitor = BayMonitor(parse_bays(bays_toml(park)), look=recognizer)
     start = datetime(2026, 3, 2, tzinfo=UTC)
     for index in range(round(FROM * RATE), round(UNTIL * RATE)):
         image, time = park.frame(index), index / RATE
