@@ -125,6 +125,12 @@ def test_only_the_newest_frame_is_kept(server: Server) -> None:
         assert camera.state.dropped >= second.index - first.index - 1
 
 
+def test_every_nth_frame_of_a_camera(server: Server) -> None:
+    with Camera(f"rtsp://127.0.0.1:{server.port}/stream", every=4) as camera:
+        frames = iter(camera)
+        assert [next(frames).index % 4 for _ in range(5)] == [0] * 5
+
+
 def test_credentials_open_the_camera_and_are_told_nowhere(
     frames: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -160,6 +160,13 @@ def test_a_video_appears_when_it_is_whole(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["out.mp4"]
 
 
+def test_a_camera_s_frames_are_written_as_long_as_they_lasted(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "out.mp4", RATE) as writer:
+        for time in (100.0, 100.5, 100.55, 101.0, 160.0, 160.2):
+            writer.write_at(np.zeros((48, 64, 3), np.uint8), time)
+    assert len(frames(tmp_path / "out.mp4")) == 1 + 10 + 1 + 2  # the minute without a camera is left out
+
+
 def test_a_video_that_fails_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
         with VideoWriter(tmp_path / "out.mp4", RATE) as writer:

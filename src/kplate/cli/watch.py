@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sightings", action="store_true", help="with --bays: tell of all cars, also of those that only pass"
     )
+    parser.add_argument("--every", type=positive, default=1, metavar="N", help="read every Nth frame only")
     parser.add_argument("--out", metavar="VIDEO", help="write an annotated video: .mp4, .mov, .mkv or .avi")
     parser.add_argument("--show", action="store_true", help="show the annotated video in a window")
     parser.add_argument("--status", metavar="FILE", help="keep a JSON file that says how the source does")
@@ -52,7 +53,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--start", type=_seconds, default=0.0, metavar="T", help="begin at 90, 1:30 or 0:01:30"
     )
     files.add_argument("--end", type=_seconds, metavar="T", help="stop before this time")
-    files.add_argument("--every", type=positive, default=1, metavar="N", help="read every Nth frame only")
     files.add_argument("--fps", type=_rate, metavar="R", help="frames a second of a folder (default: 25)")
     files.add_argument(
         "--clock", type=moment, metavar="TIME",
@@ -132,7 +132,7 @@ class Watch:
         self._log = _logger(screen, stack)
         status = prepare_file(args.status) if args.status else None
         self._window = Window(f"kplate {source.name}") if args.show else None
-        rate = getattr(source, "rate", _CAMERA_RATE) / args.every
+        rate = _CAMERA_RATE if source.live else getattr(source, "rate", _CAMERA_RATE) / args.every
         self._video = stack.enter_context(VideoWriter(args.out, rate)) if args.out else None
         self._annotate = Annotator()
         self._recognise = open_recognizer(args)
@@ -186,7 +186,10 @@ class Watch:
         image = self._annotate(result, self._ground(result))
         if self._video is not None:
             try:
-                self._video.write(image)
+                if self._source.live:
+                    self._video.write_at(image, result.frame.time)
+                else:
+                    self._video.write(image)
             except OutputError as error:  # a full disk does not make the events wrong
                 self._screen.complain(f"{error}; watching goes on without the video")
                 self._video.abandon()

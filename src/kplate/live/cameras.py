@@ -46,16 +46,17 @@ class Camera:
     live = True
     total: int | None = None
 
-    def __init__(self, address: str | int, *, wait: bool = False) -> None:
+    def __init__(self, address: str | int, *, every: int = 1, wait: bool = False) -> None:
         """Take note of the camera; it is opened when frames are asked for.
 
         Args:
             address: Such as ``rtsp://user:password@host/stream``, or the number of a camera of this machine.
+            every: Of this many frames, one counts; the others are passed over.
             wait: Keep trying where it cannot be reached at first, instead of giving up.
         """
         quiet_opencv()
         self.name = f"camera {address}" if isinstance(address, int) else without_credentials(address)
-        self._address, self._wait = address, wait
+        self._address, self._every, self._wait = address, every, wait
         self._state = SourceState(Connection.CONNECTING)
         self._news = threading.Condition()
         self._closed = threading.Event()
@@ -190,11 +191,13 @@ class Camera:
             self._arrivals.append(now)
             while self._arrivals[0] < now - _RATE_OVER:
                 self._arrivals.popleft()
-            frame = Frame(self._state.frames, now - self._opened, datetime.now(UTC), image)
-            dropped = self._state.dropped + (self._slot is not None)
-            self._state = replace(self._state, frames=self._state.frames + 1, dropped=dropped)
-            self._slot = frame
-            self._news.notify_all()
+            index = self._state.frames
+            wanted = index % self._every == 0
+            dropped = self._state.dropped + (not wanted or self._slot is not None)
+            self._state = replace(self._state, frames=index + 1, dropped=dropped)
+            if wanted:
+                self._slot = Frame(index, now - self._opened, datetime.now(UTC), image)
+                self._news.notify_all()
 
     def _change(self, connection: Connection, problem: str | None = None) -> None:
         with self._news:

@@ -32,7 +32,7 @@ def open_source(
             a camera of this machine.
         start: Files: second to begin at.
         end: Files: second to stop before; None for the end.
-        every: Files: of this many frames, one counts.
+        every: Of this many frames, one counts.
         rate: Folders: frames a second.
         clock: Files: when the first frame was taken; None to derive it from the file's own time.
         wait: Cameras: keep trying where one cannot be reached at first.
@@ -47,7 +47,7 @@ def open_source(
     if address or (text.isdecimal() and not Path(text).exists()):
         if start or end is not None:
             raise SourceError("a camera has no start and no end: these are for files")
-        return Camera(text if address else int(text), wait=wait)
+        return Camera(text if address else int(text), every=every, wait=wait)
     if Path(text).is_dir():
         return FrameFolder(text, rate=rate, start=start, end=end, every=every, clock=clock)
     return VideoFile(text, start=start, end=end, every=every, clock=clock)

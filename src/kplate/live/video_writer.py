@@ -50,6 +50,7 @@ class VideoWriter:
         self._part = self.path.with_name(f".kplate-{os.getpid()}-{secrets.token_hex(4)}.part{suffix}")
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
+        self._zero: float | None = None  # time of the first frame
         try:
             self._part.touch()
         except OSError as error:
@@ -72,6 +73,22 @@ class VideoWriter:
             image = even if even.shape[1::-1] == self._size else _scaled(image, self._size)
         self._writer.write(image)
         self.frames += 1
+
+    def write_at(self, image: Image, time: float) -> None:
+        """Add a frame of a camera as often as its time asks for: cameras have no steady rate.
+
+        Args:
+            image: As above.
+            time: Seconds since any beginning. Gaps of more than a second are left out.
+
+        Raises:
+            OutputError: As above.
+        """
+        if self._zero is None or (time - self._zero) * self.rate > self.frames + self.rate:
+            self._zero = time - self.frames / self.rate
+        due = round((time - self._zero) * self.rate)
+        while self.frames <= due:
+            self.write(image)
 
     def _open(self) -> cv2.VideoWriter:
         quiet_opencv()
