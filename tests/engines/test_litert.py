@@ -7,11 +7,10 @@ import pytest
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed (extra: litert)")
 
-from kplate import Recognizer
 from kplate.engines import candidates, open_engine, open_network
 from kplate.engines.litert import Tensor
 from kplate.engines.litert_gpu import _details
-from kplate.errors import EngineError, WeightsError
+from kplate.errors import WeightsError
 
 from .scenes import reason
 
@@ -30,7 +29,7 @@ def test_outputs_go_with_those_of_the_onnx_network(task: str, least: float) -> N
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed (extra: onnx)")
     lite = open_engine(shipped(task), threads=1)
     reference = open_engine(SHIPPED / f"{task}.onnx", threads=1)
-    ((width, height),) = lite.sizes[:1]
+    width, height = candidates(None, task, "litert")[0][1].input
     batch = np.random.default_rng(0).random((2, 3, height, width), np.float32)
     found, wanted = lite.run(batch), reference.run(batch)
     assert found.keys() == wanted.keys()
@@ -67,10 +66,18 @@ def test_missing_files_and_wrong_shapes_are_refused(tmp_path: Path) -> None:
         engine.run(np.zeros((1, 3, 9, 9), np.float32))
 
 
-def test_a_detector_of_another_size_is_refused() -> None:
-    shipped("detector")
-    with pytest.raises(EngineError, match=r"at 640x640 pixels: it is made for 416x416"):
-        Recognizer(engine="litert", size=640)
+def test_the_detector_takes_any_size_also_after_one_that_it_cannot() -> None:
+    engine = open_engine(shipped("detector"), threads=1)
+    assert engine.sizes == ()
+    rng = np.random.default_rng(0)
+    wide, odd = (rng.random(shape, np.float32) for shape in ((2, 3, 64, 96), (1, 3, 50, 50)))
+    before = engine.run(wide)
+    assert before["head0"].shape == (2, 24, 2, 3)
+    with pytest.raises(WeightsError, match="on 1x3x50x50 values") as caught:
+        engine.run(odd)
+    assert "\n" not in str(caught.value)
+    for name, values in engine.run(wide).items():
+        np.testing.assert_array_equal(values, before[name])
 
 
 def test_a_gpu_is_used_or_refused_but_never_replaced() -> None:

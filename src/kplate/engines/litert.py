@@ -22,6 +22,8 @@ _MOST_AT_ONCE: Final = 4
 #: Every TFLite file has this after its first four bytes.
 _MAGIC: Final = b"TFL3"
 _COLOURS: Final = 3
+#: How the file writes a side that may be of any length.
+_FREE: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Tensor:
 
     Attributes:
         name: In the signature.
-        shape: One picture's, with the batch in front.
+        shape: With the number of pictures in front; -1 where the file leaves it free.
         dtype: float32, or the integers of a quantised network.
         scale: Of one step of those integers; 0 where there are none.
         zero: The integer that means 0.
@@ -46,7 +48,8 @@ class Tensor:
     def of(cls, name: str, details: Mapping[str, Any]) -> "Tensor":
         """Take over what LiteRT says about a tensor."""
         scale, zero = details["quantization"]
-        return cls(name, tuple(map(int, details["shape"])), details["dtype"], float(scale), int(zero))
+        shape = details.get("shape_signature", details["shape"])
+        return cls(name, tuple(map(int, shape)), details["dtype"], float(scale), int(zero))
 
     def pack(self, values: Array) -> NDArray[Any]:
         """Return values as the network takes them."""
@@ -65,13 +68,13 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One entry into a network: an input of fixed size, and its outputs.
+    """One entry into a network: an input, and its outputs.
 
     Attributes:
         image: The input.
         outputs: In the file's order.
         channels_last: Pictures, and outputs that are maps, have their channels last.
-        run: Runs one picture, as packed, and returns the outputs by name.
+        run: Runs pictures, as packed, and returns the outputs by name.
     """
 
     image: Tensor
@@ -81,13 +84,25 @@ class Signature:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the input."""
+        """Width and height of the input; -1 where they are free."""
         height, width = self.image.shape[1:3] if self.channels_last else self.image.shape[2:4]
         return width, height
 
-    def __call__(self, picture: Array) -> dict[str, Array]:
-        """Run one picture, 1 x C x H x W; the outputs come with their channels first."""
-        values = picture.transpose(0, 2, 3, 1) if self.channels_last else picture
+    def takes(self, batch: Array) -> bool:
+        """Tell whether pictures of this size can be run."""
+        wanted = (batch.shape[-1], batch.shape[-2])
+        return batch.shape[1] == _COLOURS and all(
+            own in (_FREE, side) for own, side in zip(self.size, wanted, strict=True)
+        )
+
+    def __call__(self, batch: Array) -> dict[str, Array]:
+        """Run pictures, N x C x H x W; the outputs come with their channels first."""
+        step = len(batch) if self.image.shape[0] == _FREE else self.image.shape[0]
+        parts = [self._run(batch[start : start + step]) for start in range(0, len(batch), step)]
+        return {tensor.name: np.concatenate([part[tensor.name] for part in parts]) for tensor in self.outputs}
+
+    def _run(self, batch: Array) -> dict[str, Array]:
+        values = batch.transpose(0, 2, 3, 1) if self.channels_last else batch
         found = self.run(self.image.pack(values))
         return {tensor.name: self._first(tensor.unpack(found[tensor.name])) for tensor in self.outputs}
 
@@ -98,12 +113,12 @@ class Signature:
 class LiteRtEngine:
     """A TFLite network.
 
-    A file holds one input size, or several as one signature each. Its interpreters are not safe to share
-    between threads, so that each thread that runs at the same time gets one of its own, up to a few.
+    A file takes any size of picture, or one, or several as one signature each. Its interpreters are not safe
+    to share between threads, so that each thread that runs at the same time gets one of its own, up to a few.
 
     Attributes:
         path: The network's file.
-        sizes: Width and height of each signature's input.
+        sizes: Width and height of each signature's input; empty where they are free.
         version: Of LiteRT, and the provider.
     """
 
@@ -128,24 +143,22 @@ class LiteRtEngine:
         # What runs on a GPU runs there one after the other anyway.
         self._pool = Pool(self._loaded, _MOST_AT_ONCE if provider == "cpu" else 1)
         with self._pool.lent() as signatures:
-            self.sizes = tuple(signature.size for signature in signatures)
+            sizes = tuple(signature.size for signature in signatures)
+        self.sizes = () if any(_FREE in size for size in sizes) else sizes
 
     def run(self, batch: Array) -> dict[str, Array]:
         """Run the network; see :meth:`kplate.engines.Engine.run`."""
-        size = (batch.shape[-1], batch.shape[-2])
         with self._pool.lent() as signatures:
-            fitting = next((s for s in signatures if s.size == size and batch.shape[1] == _COLOURS), None)
+            fitting = next((signature for signature in signatures if signature.takes(batch)), None)
             if fitting is None:
-                taken = ", ".join(f"{width}x{height}" for width, height in self.sizes)
+                taken = ", ".join(f"{width}x{height}" for width, height in self.sizes) or "colour pictures"
                 raise WeightsError(f"cannot run {self._name} on {_shape(batch)} values: it takes {taken}")
             try:
-                # Such files take one picture at a time.
-                rows = [fitting(batch[n : n + 1]) for n in range(len(batch))]
+                return fitting(batch)
             except (RuntimeError, ValueError) as error:
                 raise WeightsError(
                     f"cannot run {self._name} on {_shape(batch)} values: {_line(error)}"
                 ) from error
-        return {tensor.name: np.concatenate([row[tensor.name] for row in rows]) for tensor in fitting.outputs}
 
     def _loaded(self) -> tuple[Signature, ...]:
         """Load the network once more.
@@ -161,11 +174,10 @@ class LiteRtEngine:
         try:
             with quiet():
                 interpreter = Interpreter(model_content=self._content, num_threads=self._threads)
+                interpreter.allocate_tensors()  # now, for it is not quiet about it
                 names = interpreter.get_signature_list()
                 runners = [interpreter.get_signature_runner(name) for name in names]
                 signatures = tuple(_signature(runner, self._name) for runner in runners)
-                for signature in signatures:  # buffers are made by the first run, which also logs
-                    signature.run(np.zeros(signature.image.shape, signature.image.dtype))
         except (RuntimeError, ValueError) as error:
             raise WeightsError(f"cannot load {self._name}: {_line(error)}") from error
         if not signatures:
@@ -194,9 +206,9 @@ def signature_of(
         raise WeightsError(f"cannot load {name}: it must have one input, not ({', '.join(inputs)})")
     ((key, details),) = inputs.items()
     image = Tensor.of(key, details)
-    if len(image.shape) != 4 or image.shape[0] != 1 or _COLOURS not in (image.shape[1], image.shape[3]):
+    if len(image.shape) != 4 or _COLOURS not in (image.shape[1], image.shape[3]):
         found = "x".join(map(str, image.shape))
-        raise WeightsError(f"cannot load {name}: its input must be one colour picture, not {found}")
+        raise WeightsError(f"cannot load {name}: its input must be colour pictures, not {found}")
     return Signature(
         image,
         tuple(Tensor.of(key, details) for key, details in outputs.items()),
