@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kplate.bays import BayKind, load_bays
-from kplate.bays.rules import _NO_PERMIT, _NOT_ELECTRIC, _UNREAD
+from kplate.bays.rules import _NOT_ELECTRIC, _UNREAD, NO_PERMIT
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("car-park.md", "car-park.ko.md")
@@ -42,7 +42,7 @@ def test_both_pages_show_the_same_commands_and_tables():
 
 
 def test_every_reason_is_described():
-    codes = {reason.code for reason in (_NO_PERMIT, _NOT_ELECTRIC, _UNREAD)}
+    codes = {reason.code for reason in (NO_PERMIT, _NOT_ELECTRIC, _UNREAD)}
     source = (Path(__file__).parents[2] / "src/kplate/bays/rules.py").read_text(encoding="utf-8")
     codes |= set(re.findall(r'Reason\(\s*"([a-z-]+)"', source))
     assert len(codes) == 9

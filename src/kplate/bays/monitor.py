@@ -10,7 +10,7 @@ from kplate.bays.geometry import Ground, iou
 from kplate.bays.model import CHARGING, Bay, BayCamera, BayKind, Bays
 from kplate.bays.occupancy import Change, Occupancy, Seen, View
 from kplate.bays.occupant import Occupant
-from kplate.bays.rules import Review, reviews
+from kplate.bays.rules import NO_PERMIT, Review, reviews
 from kplate.events import (
     Event,
     EventBay,
@@ -128,7 +128,7 @@ class BayMonitor:
         self._time = frame.time
         single = self._apart or step > _APART
         view = View.of(frame.time, step, single, frame.image, self._seen(result))
-        return [event for bay in range(len(self._occupants)) for event in self._look(bay, view, result)]
+        return [event for bay in range(len(self._occupants)) for event in self._follow(bay, view, result)]
 
     def pictures(self, event: Event) -> Mapping[str, Image]:
         """Return the pictures of an event of the last update, by the names that the event gives them."""
@@ -159,7 +159,7 @@ class BayMonitor:
                 seen.append(Seen(index, vehicle.box, best, shares[best]))
         return seen
 
-    def _look(self, index: int, view: View, result: FrameResult) -> Iterator[Event]:
+    def _follow(self, index: int, view: View, result: FrameResult) -> Iterator[Event]:
         """Bring one bay up to date."""
         occupancy, frame, closely = self._occupancies[index], result.frame, self.look is not None
         change = occupancy.update(view)
@@ -187,8 +187,8 @@ class BayMonitor:
         """Look at a vehicle by itself where the whole picture has not shown what its bay asks for."""
         if self.look is None or self._occupancies[index].seen is None:
             return
-        wanted = self.camera.bays[index].kind is BayKind.DISABLED and not (car.permit or car.told)
-        frame = result.frame
+        disabled, frame = self.camera.bays[index].kind is BayKind.DISABLED, result.frame
+        wanted = disabled and not car.permit and NO_PERMIT.code not in car.told
         if (wanted or car.text is None) and frame.time - car.looked >= _LOOK_EVERY:
             car.looked = frame.time
             seen = look_closer(self.look, frame.image, car.box)

@@ -29,7 +29,7 @@ class Review:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-_NO_PERMIT: Final = Reason(
+NO_PERMIT: Final = Reason(
     "no-permit-seen",
     "No permit was seen in a bay for disabled people. It may lie behind glare, tinted glass or a wiper, and "
     "no camera sees it that looks at the rear of the car.",
@@ -75,7 +75,7 @@ def _all(bay: Bay, occupant: Occupant, seconds: float, bays: Bays) -> Iterator[R
     if seconds < bays.timing.review:
         return
     if bay.kind is BayKind.DISABLED and not occupant.permit:
-        yield Review(_NO_PERMIT)
+        yield Review(NO_PERMIT)
     if bay.kind in CHARGING and plate is not None and plate.electric is False:
         yield Review(_NOT_ELECTRIC, {"plate_kind": plate.kind})
     if bay.kind is BayKind.RESERVED and occupant.text is None:
