@@ -157,8 +157,8 @@ def _trained_reader(checkpoint: Path, told: Told, folder: Path) -> Source:
 
 def _trained_detector(checkpoint: Path, told: Told, folder: Path) -> Source:
     from kplate.export.detector import export_detector, facts_of
-    from kplate.training.data import CLASSES
     from kplate.nets.darknet import NANO_CFG
+    from kplate.training.data import CLASSES
     from kplate.training.detector_start import load_average, load_state
 
     cfg, known = told.cfg, load_state(checkpoint)
