@@ -67,9 +67,14 @@ def test_agreement_counts_texts_and_boxes() -> None:
     first = Recognition(9, 9, 0.0, (Vehicle((0, 0, 100, 100), 1.0),), (plate("12가3456", (10, 10, 60, 30)),))
     moved = Recognition(9, 9, 0.0, (Vehicle((0, 0, 100, 90), 1.0),), (plate("12가3456", (10, 10, 60, 30)),))
     other = Recognition(9, 9, 0.0, (), (plate("12가3457", (10, 10, 60, 30)),))
-    assert agreement([first], [first]) == {"texts_same": 1, "texts": 1, "boxes_same": 4, "boxes": 4}
-    assert agreement([first], [moved]) == {"texts_same": 1, "texts": 1, "boxes_same": 2, "boxes": 4}
-    assert agreement([first], [other]) == {"texts_same": 0, "texts": 1, "boxes_same": 2, "boxes": 3}
+
+    def told(texts: int, same: int, near: int, boxes: int) -> dict[str, int]:
+        counts = {"boxes_same": same, "boxes_near": near, "boxes": boxes}
+        return {"texts_same": texts, "texts": 1, **counts}
+
+    assert agreement([first], [first]) == told(1, 4, 4, 4)
+    assert agreement([first], [moved]) == told(1, 2, 4, 4)
+    assert agreement([first], [other]) == told(0, 2, 2, 3)
 
 
 def test_the_machine_is_described() -> None:

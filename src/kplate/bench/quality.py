@@ -34,10 +34,10 @@ def agreement(reference: Sequence[Recognition], others: Sequence[Recognition]) -
     """Count what two recognisers say the same about.
 
     Returns:
-        ``texts_same``, of ``texts`` plates of the reference; ``boxes_same``, of ``boxes`` of either that have
-        a box of the other with an intersection over union above 0.99.
+        ``texts_same``, of ``texts`` plates of the reference; of the ``boxes`` of both, ``boxes_same`` have a box
+        of the other with an intersection over union above 0.99, and ``boxes_near`` one above 0.5.
     """
-    texts = same_texts = boxes = same_boxes = 0
+    texts = same_texts = boxes = same_boxes = near_boxes = 0
     for first, second in zip(reference, others, strict=True):
         near = box_iou([plate.box for plate in first.plates], [plate.box for plate in second.plates])
         texts += len(first.plates)
@@ -49,7 +49,14 @@ def agreement(reference: Sequence[Recognition], others: Sequence[Recognition]) -
         overlaps = box_iou(_boxes(first), _boxes(second))
         boxes += sum(overlaps.shape)
         same_boxes += sum(int((overlaps > SAME_BOX).any(axis).sum()) for axis in (0, 1))
-    return {"texts_same": same_texts, "texts": texts, "boxes_same": same_boxes, "boxes": boxes}
+        near_boxes += sum(int((overlaps > SAME_PLATE).any(axis).sum()) for axis in (0, 1))
+    return {
+        "texts_same": same_texts,
+        "texts": texts,
+        "boxes_same": same_boxes,
+        "boxes_near": near_boxes,
+        "boxes": boxes,
+    }
 
 
 def accuracy(recognizer: Recognizer, folder: StrPath, *, cropped: bool) -> dict[str, int]:

@@ -160,7 +160,7 @@ def _table(cases: Sequence["Case"]) -> tuple[list[str], list[list[str]]]:
         "GFLOP/s",
         "MB",
     ]
-    columns += ["same texts", "same boxes", "plates exact", "photographs exact"]
+    columns += ["same texts", "boxes IoU > 0.99", "IoU > 0.5", "plates exact", "photographs exact"]
     rows = [_row(case) for case in cases]
     kept = [index for index in range(len(columns)) if any(row[index] for row in rows)]
     return [columns[i] for i in kept], [[row[i] for i in kept] for row in rows]
@@ -183,6 +183,7 @@ def _row(case: "Case") -> list[str]:
         f"{case.megabytes:.1f}",
         f"{same['texts_same']} / {same['texts']}" if same else "",
         f"{same['boxes_same']} / {same['boxes']}" if same else "",
+        f"{same['boxes_near']} / {same['boxes']}" if same else "",
         *(_exact(values.get(name)) for name in ("plates", "photographs")),
     ]
 
