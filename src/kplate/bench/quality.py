@@ -34,8 +34,8 @@ def agreement(reference: Sequence[Recognition], others: Sequence[Recognition]) -
     """Count what two recognisers say the same about.
 
     Returns:
-        ``texts_same``, of ``texts`` plates of the reference; of the ``boxes`` of both, ``boxes_same`` have a box
-        of the other with an intersection over union above 0.99, and ``boxes_near`` one above 0.5.
+        ``texts_same``, of ``texts`` plates of the reference; of the ``boxes`` of both, ``boxes_same`` have a
+        box of the other with an intersection over union above 0.99, and ``boxes_near`` one above 0.5.
     """
     texts = same_texts = boxes = same_boxes = near_boxes = 0
     for first, second in zip(reference, others, strict=True):
