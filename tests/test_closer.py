@@ -105,10 +105,10 @@ def test_a_plate_in_two_vehicles_is_found_once() -> None:
 
 
 def test_crowds_are_looked_at_in_part_and_networks_of_one_size_not_at_all() -> None:
-    crowd = [car((100.0 * n, 500, 100.0 * n + 90, 590)) for n in range(15)]
+    crowd = [car((50.0 * n, 500, 50.0 * n + 45, 545)) for n in range(20)]
     detector = Known()
     assert look_closer(detector, picture(), crowd, CARS, PLATE) == []
-    assert len(detector.parts) == 8
+    assert len(detector.parts) == 16
     fixed = Known(plate((95, 110, 125, 120)), sizes=((416, 416),))
     assert look_closer(fixed, picture(), [car(CAR)], CARS, PLATE) == []
 

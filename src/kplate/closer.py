@@ -13,7 +13,7 @@ from kplate.images import Image
 from kplate.results import Box
 
 #: Vehicles of a picture that are looked at again at most, nearest first.
-_MOST: Final = 8
+_MOST: Final = 16
 #: A vehicle this wide in the first look, in pixels of the network's input, shows its plate or has none.
 _NEAR_ENOUGH: Final = 120
 #: Vehicles narrower than this, in pixels of the picture, have plates of a few pixels.
