@@ -82,6 +82,17 @@ def test_figures_for_people(kplate: Run, data: Path, stub_weights: Path) -> None
     assert "night" in done.out
 
 
+def test_looking_closer_changes_nothing_where_no_plate_is_hidden(
+    kplate: Run, data: Path, stub_weights: Path
+) -> None:
+    plain, closer = (
+        kplate("evaluate", "detector", data, "--weights", stub_weights, "--json", *more)
+        for more in ((), ("--closer",))
+    )
+    assert plain.status == closer.status == 0
+    assert plain.lines[0]["classes"] == closer.lines[0]["classes"]
+
+
 @pytest.mark.parametrize(("split", "pictures"), [("valid", 1), ("valid,test", 2), ("valid,none", 1)])
 def test_splits(split: str, pictures: int, kplate: Run, data: Path, stub_weights: Path) -> None:
     done = kplate("evaluate", "detector", data, "--split", split, "--weights", stub_weights, "--json")
