@@ -13,7 +13,7 @@ from kplate.engines import open_network
 from kplate.errors import WeightsError
 from kplate.images import Image, as_image
 from kplate.plates.grammar import display, kinds_of, use_of
-from kplate.plates.kinds import ELECTRIC_KINDS, Kind, Use
+from kplate.plates.kinds import ELECTRIC_KINDS, UNREAD_KINDS, Kind, Use
 from kplate.plates.script import KOREA, Script
 from kplate.reader_views import Corners, fit_to_input, has_colour, straighten, to_pixels
 from kplate.results import json_line
@@ -206,8 +206,10 @@ class Reader:
         """
         possible = frozenset(kinds_of(best.text))
         if not self._kinds:
-            alone = self._automaton is not None and len(possible) == 1
-            return (next(iter(possible)), min(best.probability, 1.0)) if alone else (None, 0.0)
+            readable = list(possible - UNREAD_KINDS)
+            if self._automaton is None or len(readable) != 1:
+                return None, 0.0
+            return readable[0], min(best.probability, 1.0)
         fitting = [i for i, kind in enumerate(self._kinds) if kind in possible]
         among = fitting or list(range(len(self._kinds)))
         index = max(among, key=lambda i: float(kinds[i]))
