@@ -226,14 +226,14 @@ def milliseconds(network: ReaderNet) -> float:
 def written(results: Sequence[Result], folder: Path) -> str:
     """Write the table as Markdown and JSON, and return it as text."""
     names = [name for name in SETS if any(name in result.exact for result in results)]
-    heads = ["row", *names, "corners", "parameters", "ms"]
+    heads = ["row", "--rows", *names, "corners", "parameters", "ms"]
     rows = []
     for result in results:
-        rows.append([result.name, *_cells(result.exact, names), *_rest(result)])
+        key = "" if result.key.startswith("also") else result.key
+        rows.append([result.name, key, *_cells(result.exact, names), *_rest(result)])
         if result.key == "all":
-            rows.append(
-                [f"{result.name}, decoded without the grammar", *_cells(result.free, names), "", "", ""]
-            )
+            name = f"{result.name}, decoded without the grammar"
+            rows.append([name, key, *_cells(result.free, names), "", "", ""])
     markdown = [_bar(heads), _bar(["---"] * len(heads)), *(_bar(row) for row in rows)]
     write_atomic(folder / "ablation.md", ("\n".join(markdown) + "\n").encode())
     everything = json.dumps([result.to_dict() for result in results], ensure_ascii=False, indent=2)
