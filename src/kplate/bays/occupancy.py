@@ -202,11 +202,8 @@ class Occupancy:
 
     def _watch(self, view: View, parked: _Parked) -> Change | None:
         """See whether the vehicle is still in its bay."""
-        own = [one for one in view.vehicles if one.bay == self._bay and one.share >= STAY]
-        same = max(own, key=lambda one: iou(one.box, parked.box), default=None)
-        # On its way out a car may seem to come back, as the picture's edge cuts off what is nearer.
-        least = _MOVED if parked.gone > 0 else _SAME_PLACE
-        if same is not None and iou(same.box, parked.box) >= least:
+        same = self._same(view, parked)
+        if same is not None:
             # A box that fits less well may be of another vehicle, before this one: nothing is read from it.
             self.seen = same.index if iou(same.box, parked.box) >= _MOVED else None
             self._keep(view, parked, same)
@@ -216,6 +213,22 @@ class Occupancy:
         if view.single or parked.gone >= self._timing.left:
             self._parked = None
             return Change.LEFT
+        return None
+
+    def _same(self, view: View, parked: _Parked) -> Seen | None:
+        """Find the vehicle in its bay: where it was, followed to where it is, or what is to be seen of it.
+
+        On its way out a car may seem to come back, as the picture's edge cuts off what is nearer: then only
+        the first counts.
+        """
+        own = [one for one in view.vehicles if one.bay == self._bay and one.share >= STAY]
+        best = max(own, key=lambda one: iou(one.box, parked.box), default=None)
+        if best is None:
+            return None
+        fits = iou(best.box, parked.box)
+        near = _within(best.box, parked.box) or iou(best.box, parked.followed) >= _FOLLOWED
+        if fits >= _MOVED or (fits >= _SAME_PLACE and near and parked.gone == 0):
+            return best
         return None
 
     def _keep(self, view: View, parked: _Parked, same: Seen) -> None:
@@ -265,7 +278,7 @@ class Occupancy:
         parked.followed = nearest.box
         inside = nearest.bay == self._bay and nearest.share >= STAY and parked.gone == 0
         # What is left to be seen of a car that something hides lies where it was seen whole.
-        hidden = overlap(nearest.box, parked.box) > _WITHIN * size_of(nearest.box)
+        hidden = _within(nearest.box, parked.box)
         return not inside and not hidden and iou(nearest.box, parked.box) < _MOVED
 
     def _alike(self, view: View, parked: _Parked) -> bool | None:
@@ -293,6 +306,10 @@ class Occupancy:
             and one.box[3] > place[3]
             and overlap(one.box, place) > _COVERS * size_of(place)
         ]
+
+
+def _within(box: Box, other: Box) -> bool:
+    return overlap(box, other) > _WITHIN * size_of(box)
 
 
 def _remember(view: View, parked: _Parked) -> None:
