@@ -191,3 +191,16 @@ def test_faults_are_what_lies_beyond_the_limits() -> None:
     ]
     assert "20 of 40 boxes agree" in Report(LIMITS["int8"], {"head0": 0.2}, 40, 20, 0.8).faults[0]
     assert "inf" in Report(LIMITS["int8"], {"logits": np.inf}, 10, 10, None).faults[0]
+
+
+@pytest.mark.parametrize("task", weights.TASKS)
+def test_the_shipped_small_networks_are_made_from_the_shipped_ones(task: str) -> None:
+    """If not: `kplate export all --format tflite --precision int8 --out src/kplate/weights`."""
+    _, small = weights.load(SHIPPED / f"{task}.int8.tflite", task)
+    path, whole = weights.load(None, task)
+    assert small.extra["export"]["source"] == {path.name: whole.sha256}
+    assert (small.threshold, small.temperature, small.input) == (
+        whole.threshold,
+        whole.temperature,
+        whole.input,
+    )
