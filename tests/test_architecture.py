@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("files", "plates"),
     ("images", "results", "weights", "raster"),
-    ("engines", "drawing", "ctc", "reader_views", "darknet", "events"),
+    ("engines", "drawing", "ctc", "reader_light", "reader_views", "darknet", "events"),
     ("detector", "reader", "sinks"),
     ("closer",),
     ("recognizer",),

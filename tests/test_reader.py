@@ -11,6 +11,7 @@ from kplate.errors import ImageError, WeightsError
 from kplate.images import Image, write_image
 from kplate.plates.kinds import Kind, Use
 from kplate.reader import Reader
+from kplate.reader_light import Light
 from kplate.synth import effects
 from kplate.synth.crops import sample_crop
 from kplate.synth.plates import sample_plate
@@ -84,7 +85,7 @@ def test_grey_pictures_say_nothing_of_electric(reader: Reader) -> None:
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR).astype(np.uint8)
     assert reader(grey).electric is None
     assert reader(image).electric is not None
-    assert reader.read_batch([image], colour=False)[0].electric is None
+    assert reader.read_batch([image], light=Light(False))[0].electric is None
 
 
 def test_slanted_plates_get_a_second_look(reader: Reader) -> None:
@@ -92,8 +93,8 @@ def test_slanted_plates_get_a_second_look(reader: Reader) -> None:
     rng = np.random.default_rng(8)
     crops = [sample_crop(rng, kind=Kind.WHITE_LONG, difficulty=0.9) for _ in range(40)]
     images = [crop.image for crop in crops]
-    once = reader._look(images, [True] * len(images))
-    twice = reader.read_batch(images, colour=True)
+    once = reader._look(images, [Light(True)] * len(images))
+    twice = reader.read_batch(images, light=Light(True))
     assert all(second.score >= first.score for first, second in zip(once, twice, strict=True))
     looked_again = [n for n, reading in enumerate(once) if reading != twice[n]]
     assert looked_again
@@ -126,7 +127,7 @@ def seen_from(rng: np.random.Generator, glyph_px: float, yaw: float) -> tuple[Im
 def test_small_and_slanted_plates_are_read(reader: Reader, glyph_px: float, yaw: float) -> None:
     rng = np.random.default_rng(6)
     crops, texts = zip(*(seen_from(rng, glyph_px, yaw) for _ in range(12)), strict=True)
-    read = [reading.candidate for reading in reader.read_batch(crops, colour=True)]
+    read = [reading.candidate for reading in reader.read_batch(crops, light=Light(True))]
     assert sum(a == b for a, b in zip(read, texts, strict=True)) >= 10
 
 

@@ -20,6 +20,7 @@ from kplate.detector import Detection, Detector
 from kplate.errors import ImageError, WeightsError
 from kplate.images import Image, write_image
 from kplate.reader import Reader, Reading
+from kplate.reader_light import Light
 from kplate.recognizer import Recognizer, crop_window, owner
 from kplate.results import Box, Recognition, Vehicle
 
@@ -65,10 +66,10 @@ class KnownReader(Reader):
         self.colours: list[bool | None] = []
         self.batches = 0
 
-    def read_batch(self, images: Sequence[Image], *, colour: bool | None = None) -> list[Reading]:
+    def read_batch(self, images: Sequence[Image], *, light: Light | None = None) -> list[Reading]:
         self.batches += 1
         self.crops += images
-        self.colours.append(colour)
+        self.colours.append(light.coloured if light else None)
         return [self.answer(image) for image in images]
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import kplate
 from kplate.plates.kinds import ELECTRIC_KINDS, UNREAD_KINDS, Kind
+from kplate.reader_light import Light
 from kplate.synth.crops import sample_crop, sample_negative
 from kplate.synth.scenes import demo_scene
 
@@ -41,7 +42,7 @@ def test_electric_plates_are_told_from_white_ones(reader: kplate.Reader) -> None
     crops = [sample_crop(rng, kind=kind, difficulty=0.1) for kind in kinds for _ in range(12)]
     coloured = [crop for crop in crops if crop.electric is not None]
     assert len(coloured) > 15
-    readings = reader.read_batch([crop.image for crop in coloured], colour=True)
+    readings = reader.read_batch([crop.image for crop in coloured], light=Light(True))
     right = [
         reading.electric == (crop.kind in ELECTRIC_KINDS)
         for reading, crop in zip(readings, coloured, strict=True)

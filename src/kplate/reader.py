@@ -15,7 +15,8 @@ from kplate.images import Image, as_image
 from kplate.plates.grammar import display, kinds_of, use_of
 from kplate.plates.kinds import ELECTRIC_KINDS, UNREAD_KINDS, Kind, Use
 from kplate.plates.script import KOREA, Script
-from kplate.reader_views import Corners, fit_to_input, has_colour, straighten, to_pixels
+from kplate.reader_light import Light, electric_odds, light_of
+from kplate.reader_views import Corners, fit_to_input, straighten, to_pixels
 from kplate.results import json_line
 
 #: Crops are read at most this many at a time, to bound memory.
@@ -126,7 +127,7 @@ class Reader:
         """
         return self.read_batch([as_image(image)])[0]
 
-    def read_batch(self, images: Sequence[Image], *, colour: bool | None = None) -> list[Reading]:
+    def read_batch(self, images: Sequence[Image], *, light: Light | None = None) -> list[Reading]:
         """Read several crops at once.
 
         A plate whose reading is not trusted gets a second look, straightened by the corners that the first
@@ -134,20 +135,20 @@ class Reader:
 
         Args:
             images: uint8 H x W x 3 BGR arrays.
-            colour: Whether the picture that the crops come from shows colour; ``None`` judges each crop.
+            light: Of the picture that the crops come from; ``None`` judges each crop by itself.
         """
-        coloured = [has_colour(image) if colour is None else colour for image in images]
-        readings = self._look(images, coloured)
+        lights = [light or light_of(image) for image in images]
+        readings = self._look(images, lights)
         again = [i for i, reading in enumerate(readings) if reading.text is None and reading.candidate]
         views = [straighten(images[i], readings[i].corners, self.manifest.input) for i in again]
         pairs = [(i, view) for i, view in zip(again, views, strict=True) if view is not None]
-        second = self._look([view.image for _, view in pairs], [coloured[i] for i, _ in pairs])
+        second = self._look([view.image for _, view in pairs], [lights[i] for i, _ in pairs])
         for (i, view), reading in zip(pairs, second, strict=True):
             if reading.score > readings[i].score:
                 readings[i] = replace(reading, corners=view.back(reading.corners))
         return readings
 
-    def _look(self, images: Sequence[Image], coloured: Sequence[bool]) -> list[Reading]:
+    def _look(self, images: Sequence[Image], lights: Sequence[Light]) -> list[Reading]:
         """Read crops as they are."""
         readings: list[Reading] = []
         for start in range(0, len(images), _MOST_AT_ONCE):
@@ -162,7 +163,7 @@ class Reader:
             steps = softmax(outputs["logits"], self.manifest.temperature)
             kinds = softmax(outputs["kind"]) if "kind" in outputs else np.zeros((len(batch), 0), np.float32)
             corners = outputs.get("corners", np.tile(_WHOLE, (len(batch), 1)))
-            rows = zip(images[part], steps, kinds, corners, coloured[part], strict=True)
+            rows = zip(images[part], steps, kinds, corners, lights[part], strict=True)
             readings += [self._interpret(*row) for row in rows]
         return readings
 
@@ -172,7 +173,7 @@ class Reader:
         steps: NDArray[np.float32],
         kinds: NDArray[np.float32],
         corners: NDArray[np.float32],
-        coloured: bool,
+        light: Light,
     ) -> Reading:
         height, width = image.shape[:2]
         quad = to_pixels(corners, width, height)
@@ -183,8 +184,8 @@ class Reader:
             return Reading(None, None, None, 0.0, (), None, 0.0, None, None, quad)
         score = min(best.probability, 1.0) if paths else 0.0
         text = best.text if paths and score >= self.min_score else None
-        kind, kind_score = self._kind(kinds, best)
-        electric = kind in ELECTRIC_KINDS if coloured and kind else None
+        kind, kind_score = self._kind(self._by_colour(kinds, image, quad, light), best)
+        electric = kind in ELECTRIC_KINDS if light.coloured and kind else None
         shown, use = (display(best.text), use_of(best.text)) if self._automaton else (best.text, None)
         return Reading(
             text, best.text, shown, score, best.characters,
@@ -198,6 +199,17 @@ class Reader:
         if kinds[self._kinds.index(Kind.MOTORCYCLE_OLD)] > _LOOKS_SO:
             return paths
         return [path for path in paths if use_of(path.text) is not Use.MOTORCYCLE]
+
+    def _by_colour(
+        self, kinds: NDArray[np.float32], image: Image, quad: Corners, light: Light
+    ) -> NDArray[np.float32]:
+        """Weigh the kinds of electric vehicles against the others by the colour of the plate's ground."""
+        electric = [i for i, kind in enumerate(self._kinds) if kind in ELECTRIC_KINDS]
+        if not light.coloured or not electric:
+            return kinds
+        weighed = kinds.copy()
+        weighed[electric] *= np.exp(electric_odds(image, quad, light))
+        return weighed / weighed.sum()
 
     def _kind(self, kinds: NDArray[np.float32], best: Path) -> tuple[Kind | None, float]:
         """Choose the likeliest kind that can carry the text; any kind where none can.

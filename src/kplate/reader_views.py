@@ -13,17 +13,6 @@ from kplate.results import Point
 Corners = tuple[Point, Point, Point, Point]
 """Top-left, top-right, bottom-right, bottom-left."""
 
-#: A picture shows colour where this share of its pixels differs from one common tint by so many steps of 255.
-#: Grey cameras stay under 2 steps; colour photographs of a white car on grey ground reach 9.
-_COLOUR_STEPS: Final = 5.0
-_COLOUR_SHARE: Final = 0.02
-#: Pixels along the longer side that are looked at for colour, about.
-_SAMPLED: Final = 128
-#: Pixels darker than this say nothing about colour.
-_DARK: Final = 16.0
-#: Pixels with a channel above the first and all above the second are left out: a tint that is clipped in one
-#: channel looks like colour there.
-_CLIPPED: Final = (245.0, 100.0)
 #: Margins that a straightened plate keeps, as shares of the view: about what crops come with.
 _MARGIN: Final = (0.06, 0.1)
 #: Quadrilaterals of less than this share of their crop are no plate worth a second look.
@@ -101,25 +90,3 @@ def fit_to_input(image: Image, size: tuple[int, int]) -> NDArray[np.uint8]:
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     stretched = cv2.resize(image, size, interpolation=method)
     return np.ascontiguousarray(stretched[..., ::-1].transpose(2, 0, 1), dtype=np.uint8)
-
-
-def has_colour(image: Image) -> bool:
-    """Tell whether a picture shows colours, not shades of one tint as infra-red and grey cameras do.
-
-    Args:
-        image: uint8 H x W x 3 BGR.
-    """
-    step = max(1, int(max(image.shape[:2]) / _SAMPLED))
-    channels = cv2.split(np.asarray(image[::step, ::step], np.float32))
-    highest = np.maximum(np.maximum(channels[0], channels[1]), channels[2])
-    lowest = np.minimum(np.minimum(channels[0], channels[1]), channels[2])
-    total = channels[0] + channels[1] + channels[2]
-    usable = (total > 3 * _DARK) & ((highest <= _CLIPPED[0]) | (lowest <= _CLIPPED[1]))
-    weight = usable.astype(np.float32)
-    sums = [float(np.vdot(channel, weight)) for channel in channels]
-    if not sum(sums):
-        return False
-    off = np.zeros(usable.shape, bool)
-    for channel, own in zip(channels, sums, strict=True):
-        off |= np.abs(channel - total * np.float32(own / sum(sums))) > _COLOUR_STEPS
-    return bool(np.count_nonzero(off & usable) > _COLOUR_SHARE * np.count_nonzero(usable))

@@ -13,7 +13,7 @@ from kplate.files import StrPath
 from kplate.images import Image, as_image
 from kplate.images.letterbox import Size
 from kplate.reader import Reader, Reading
-from kplate.reader_views import has_colour
+from kplate.reader_light import light_of
 from kplate.results import Box, Other, Permit, Plate, Point, Recognition, Vehicle
 
 #: Labels of a detector that are vehicles: kplate's own class, and those of COCO-trained detectors.
@@ -186,7 +186,7 @@ class Recognizer:
         crops = [image[top:bottom, left:right] for left, top, right, bottom in windows]
         # A single plate may be grey in broad daylight: whether colour says anything, the whole picture shows.
         step = max(1, max(image.shape) // _COLOUR_SAMPLE)
-        readings = self.reader.read_batch(crops, colour=has_colour(image[::step, ::step]))
+        readings = self.reader.read_batch(crops, light=light_of(image[::step, ::step]))
         plates = [
             _plate(reading, item.box, window[:2], item.score, owner(item.box, vehicles))
             for item, window, reading in zip(found, windows, readings, strict=True)

@@ -1,0 +1,104 @@
+"""What light a picture was taken in, and what colour a plate's ground has in it.
+
+Electric vehicles' plates differ from white ones in little more than a light blue ground, and the sky paints
+white plates blue. The network sees one plate; the whole picture shows what the light does to everything.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kplate.images import Image
+from kplate.results import Point
+
+#: A picture shows colour where this share of its pixels differs from one common tint by so many steps of 255.
+#: Grey cameras stay under 2 steps; colour photographs of a white car on grey ground reach 9.
+_COLOUR_STEPS: Final = 5.0
+_COLOUR_SHARE: Final = 0.02
+#: Pixels along the longer side that are looked at for colour, about.
+_SAMPLED: Final = 128
+#: Pixels darker than this say nothing about colour.
+_DARK: Final = 16.0
+#: Pixels with a channel above the first and all above the second are left out: a tint that is clipped in one
+#: channel looks like colour there.
+_CLIPPED: Final = (245.0, 100.0)
+#: Size at which a plate's ground is looked at, in px, and how much is left out at its edges, where the
+#: border and the bolts are.
+_GROUND: Final = (96, 24)
+_EDGE: Final = (6, 3)
+#: Share of a plate's brightest pixels that are ground, at least.
+_BRIGHT: Final = 0.4
+#: A picture's own blueness is light only in part: the rest is the sky and the car in it.
+_LIGHT_SHARE: Final = 0.5
+#: Blueness halfway between the grounds as cameras see them: 0 for white, 0.28 by the notice (183, 229, 245)
+#: and up to 1.1 in photographs for electric vehicles; and what it is worth in log-odds.
+_HALFWAY: Final = 0.22
+_WORTH: Final = 20.0
+_MOST: Final = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """What a picture says about its light.
+
+    Attributes:
+        coloured: Whether it shows colours, not shades of one tint as infra-red and grey cameras do.
+        blueness: How much bluer than red it is on the whole, as a share of its level; 0 in neutral light.
+    """
+
+    coloured: bool
+    blueness: float = 0.0
+
+
+def light_of(image: Image) -> Light:
+    """Judge the light of a picture.
+
+    Args:
+        image: uint8 H x W x 3 BGR.
+    """
+    step = max(1, int(max(image.shape[:2]) / _SAMPLED))
+    channels = cv2.split(np.asarray(image[::step, ::step], np.float32))
+    highest = np.maximum(np.maximum(channels[0], channels[1]), channels[2])
+    lowest = np.minimum(np.minimum(channels[0], channels[1]), channels[2])
+    total = channels[0] + channels[1] + channels[2]
+    usable = (total > 3 * _DARK) & ((highest <= _CLIPPED[0]) | (lowest <= _CLIPPED[1]))
+    weight = usable.astype(np.float32)
+    sums = [float(np.vdot(channel, weight)) for channel in channels]
+    if not sum(sums):
+        return Light(False)
+    off = np.zeros(usable.shape, bool)
+    for channel, own in zip(channels, sums, strict=True):
+        off |= np.abs(channel - total * np.float32(own / sum(sums))) > _COLOUR_STEPS
+    coloured = np.count_nonzero(off & usable) > _COLOUR_SHARE * np.count_nonzero(usable)
+    return Light(bool(coloured), 3 * (sums[0] - sums[2]) / sum(sums))
+
+
+def electric_odds(image: Image, corners: tuple[Point, Point, Point, Point], light: Light) -> float:
+    """Return what the ground's colour says for an electric vehicle's plate and against a white one.
+
+    Args:
+        image: uint8 H x W x 3 BGR.
+        corners: The plate's, in px of the image.
+        light: Of the picture that the image comes from.
+
+    Returns:
+        Log-odds from -6 to 6.
+    """
+    blueness = _ground_blueness(image, corners) - _LIGHT_SHARE * light.blueness
+    return float(np.clip(_WORTH * (blueness - _HALFWAY), -_MOST, _MOST))
+
+
+def _ground_blueness(image: Image, corners: tuple[Point, Point, Point, Point]) -> float:
+    """Return how much bluer than red the plate's ground is, as a share of its level."""
+    width, height = _GROUND
+    target = np.array(((0, 0), (width, 0), (width, height), (0, height)), np.float32)
+    matrix = cv2.getPerspectiveTransform(np.array(corners, np.float32), target)
+    plate = cv2.warpPerspective(image, matrix, _GROUND, borderMode=cv2.BORDER_REPLICATE)
+    inner = plate[_EDGE[1] : -_EDGE[1], _EDGE[0] : -_EDGE[0]].reshape(-1, 3).astype(np.float32)
+    level = inner.sum(1)
+    ground: NDArray[np.float32] = inner[level >= np.quantile(level, 1 - _BRIGHT)]
+    blue, green, red = np.median(ground, 0)
+    return float(3 * (blue - red) / max(blue + green + red, 1.0))
