@@ -209,7 +209,8 @@ class Reader:
             return kinds
         weighed = kinds.copy()
         weighed[electric] *= np.exp(electric_odds(image, quad, light))
-        return weighed / weighed.sum()
+        weighed /= weighed.sum()
+        return weighed
 
     def _kind(self, kinds: NDArray[np.float32], best: Path) -> tuple[Kind | None, float]:
         """Choose the likeliest kind that can carry the text; any kind where none can.
