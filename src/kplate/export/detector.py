@@ -18,8 +18,8 @@ SHAPES = ((2, 3, 416, 416), (1, 3, 256, 416), (1, 3, 640, 384), (3, 3, 96, 128))
 #: Lowest scores that are reported: a little below those of the best F1 on the validation split of
 #: `openimages_plates`; permits are held to more, for badges look like them.
 THRESHOLDS = {"car": 0.5, "license_plate": 0.55, "disabled_sticker": 0.6}
-#: The same for other classes, of which nothing is known.
-OTHER_THRESHOLD = 0.5
+#: The same for other classes, of which nothing is known: Darknet's own.
+OTHER_THRESHOLD = 0.25
 
 
 @dataclass(frozen=True, slots=True)
