@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kplate.bench.darknet import find_cfg
@@ -30,13 +31,15 @@ class Unstraightened(nn.Module):
         self.network = lprnet_published.LprNetPublished()
 
     def forward(self, image: Tensor) -> tuple[Tensor]:
-        """Return the logits of N x 3 x 24 x 94 crops."""
-        straighten = lprnet_published.straighten
-        lprnet_published.straighten = lambda crops, _corners, _size: crops
-        try:
-            return (self.network(image).logits,)
-        finally:
-            lprnet_published.straighten = straighten
+        """Return the logits of N x 3 x 24 x 94 crops; the layers are those of ``LprNetPublished.forward``."""
+        net = self.network
+        x = F.max_pool2d(net.first(image * 2 - 1), 3, 1)
+        x = F.max_pool2d(net.second(x)[:, ::2], 3, (1, 2))
+        x = F.max_pool2d(net.third(x)[:, ::4], 3, (1, 2))
+        x = net.rows(net.columns(x))
+        # Written as a product: TFLite refuses the broadcast that the converter makes of an expansion.
+        context = net.context(x.mean((2, 3)))[:, :, None, None] * torch.ones_like(x[:, :1])
+        return (net.head(torch.cat((x, context), 1)).mean(2).transpose(1, 2),)
 
 
 def build(name: str) -> tuple[str, nn.Module, tuple[int, int], list[str]]:
