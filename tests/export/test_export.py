@@ -62,7 +62,7 @@ def test_the_main_format_keeps_its_names(tmp_path: Path, beside: Path) -> None:
     exported = export(Order("reader", tmp_path), beside)
     assert exported.manifest_path == tmp_path / "reader.json"
     assert (tmp_path / "reader.onnx").read_bytes() == (SHIPPED / "reader.onnx").read_bytes()
-    assert exported.manifest.accuracy
+    assert exported.manifest.accuracy == weights.load(None, "reader")[1].accuracy
     assert exported.report.agreed == exported.report.compared > 10
 
 
