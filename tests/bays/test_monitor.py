@@ -333,5 +333,5 @@ def test_a_closer_look_finds_what_is_small():
     assert found is not None
     assert found.text == "12가3456"
     assert found.box == (62.0, 126.0, 71.0, 129.0)  # in the whole picture, not in the part
-    assert asked == [(168, 216, 3)] * 2  # no more than it takes
+    assert asked == [(168, 216, 3), (84, 180, 3)] * 2  # the car, and its windscreen: no more than it takes
     assert film.show(100, [HOME["A1"]], step=0.5) == []

@@ -1,11 +1,11 @@
 """Looks closer at a parked vehicle: what is small in the whole picture is large in a part of it.
 
 A permit is 13 cm wide: 17 pixels of a picture of four bays, and 6 once that picture is scaled for finding. In
-the vehicle alone it is three times that.
+the windscreen alone it is three times that.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from kplate.bays.geometry import size_of
@@ -15,42 +15,50 @@ from kplate.results import Box, Plate, Point, Quad, Recognition
 Recognise = Callable[[Image], Recognition]
 #: Room around the vehicle, as a share of its size: networks expect to see where it stands.
 _MARGIN: Final = 0.1
+#: Share of a vehicle's height, from above, that holds its windscreen.
+_WINDSCREEN: Final = 0.6
 
 
-@dataclass(frozen=True, slots=True)
-class CloserLook:
-    """What a part of a picture shows of its vehicle.
+def closer_plate(recognise: Recognise, image: Image, box: Box) -> Plate | None:
+    """Read the plate of a vehicle by itself.
 
-    Attributes:
-        plate: Its plate, in pixels of the whole picture; None where none was found.
-        permit: Whether a permit was found on it.
+    Args:
+        recognise: A recogniser.
+        image: uint8 H x W x 3 BGR.
+        box: The vehicle in it, px.
+
+    Returns:
+        Its plate, in pixels of the whole picture; None where none was found.
     """
+    across, down = (box[2] - box[0]) * _MARGIN, (box[3] - box[1]) * _MARGIN
+    part = (box[0] - across, box[1] - down, box[2] + across, box[3] + down)
+    found, left, top = _recognised(recognise, image, part)
+    sizes = [size_of(vehicle.box) for vehicle in found.vehicles]
+    own = sizes.index(max(sizes)) if sizes else None
+    plates = [plate for plate in found.plates if plate.vehicle == own]
+    plate = max(plates, key=lambda plate: (plate.trusted, plate.score), default=None)
+    return None if plate is None else _moved(plate, left, top)
 
-    plate: Plate | None
-    permit: bool
 
-
-def look_closer(recognise: Recognise, image: Image, box: Box) -> CloserLook:
-    """Recognise a vehicle by itself.
+def closer_permit(recognise: Recognise, image: Image, box: Box) -> bool:
+    """Tell whether a permit is seen behind a vehicle's windscreen, looking at that alone.
 
     Args:
         recognise: A recogniser.
         image: uint8 H x W x 3 BGR.
         box: The vehicle in it, px.
     """
+    part = (box[0], box[1], box[2], box[1] + (box[3] - box[1]) * _WINDSCREEN)
+    found, _, _ = _recognised(recognise, image, part)
+    return bool(found.permits)
+
+
+def _recognised(recognise: Recognise, image: Image, part: Box) -> tuple[Recognition, int, int]:
+    """Recognise a part of a picture; return with it where the part begins."""
     height, width = image.shape[:2]
-    across, down = (box[2] - box[0]) * _MARGIN, (box[3] - box[1]) * _MARGIN
-    left, top = max(0, round(box[0] - across)), max(0, round(box[1] - down))
-    right, bottom = min(width, round(box[2] + across)), min(height, round(box[3] + down))
-    if right - left < 2 or bottom - top < 2:
-        return CloserLook(None, False)
-    found = recognise(image[top:bottom, left:right])
-    sizes = [size_of(vehicle.box) for vehicle in found.vehicles]
-    own = sizes.index(max(sizes)) if sizes else None
-    plates = [plate for plate in found.plates if plate.vehicle == own]
-    plate = max(plates, key=lambda plate: (plate.trusted, plate.score), default=None)
-    permit = any(permit.vehicle == own for permit in found.permits)
-    return CloserLook(None if plate is None else _moved(plate, left, top), permit)
+    left, top = min(max(0, round(part[0])), width - 1), min(max(0, round(part[1])), height - 1)
+    right, bottom = max(left + 1, min(width, round(part[2]))), max(top + 1, min(height, round(part[3])))
+    return recognise(image[top:bottom, left:right]), left, top
 
 
 def _moved(plate: Plate, x: int, y: int) -> Plate:

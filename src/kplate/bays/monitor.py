@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from kplate.bays.closer import Recognise, look_closer
+from kplate.bays.closer import Recognise, closer_permit, closer_plate
 from kplate.bays.geometry import Ground, iou
 from kplate.bays.model import CHARGING, Bay, BayCamera, BayKind, Bays
 from kplate.bays.occupancy import Change, Occupancy, Seen, View
@@ -191,9 +191,10 @@ class BayMonitor:
         wanted = disabled and not car.permit and NO_PERMIT.code not in car.told
         if (wanted or car.text is None) and frame.time - car.looked >= _LOOK_EVERY:
             car.looked = frame.time
-            seen = look_closer(self.look, frame.image, car.box)
-            car.see(seen.plate if car.text is None else None, None, False)
-            car.closer += seen.permit
+            if car.text is None:
+                car.see(closer_plate(self.look, frame.image, car.box), None, False)
+            if wanted:
+                car.closer += closer_permit(self.look, frame.image, car.box)
 
     def _tell(self, index: int, car: Occupant, view: View, result: FrameResult) -> Iterator[Event]:
         """Say what stands there as soon as that is known, and what somebody should look at."""
