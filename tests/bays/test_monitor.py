@@ -230,7 +230,12 @@ def test_a_long_gap_in_a_video_is_bridged(film: Film):
 def test_another_plate_is_another_car(film: Film):
     film.show(10, [HOME["A1"]], text="12가3456")
     assert film.show(0.4, [HOME["A1"]], text="12거3456") == []  # one confusable character
-    assert film.show(0.2, [HOME["A1"]], text="99다1111") == []  # once is not enough
+    assert film.show(5, [HOME["A1"]], text="99다1111") == []  # in view all the time: misread
+    film.show(0.4, [HOME["A1"]], text="12가3456")
+    film.show(5, light=0.0)
+    assert film.show(0.4, [HOME["A1"]], text="99다1111") == []  # twice is not enough
+    film.show(0.2, [HOME["A1"]], text="12가3456")
+    film.show(5, light=0.0)
     assert film.show(2, [HOME["A1"]], text="52주3108") == ["left A1", "arrived A1", "parked A1"]
 
 

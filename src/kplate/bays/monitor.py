@@ -34,6 +34,8 @@ _SETTLED: Final = 10.0  # s
 _VEHICLE: Final = ("vehicle",)
 _BAY: Final = ()
 _EVIDENCE: Final = ("arrival", "vehicle", "frame")
+#: A vehicle that was out of view for so long may have been replaced by another one.
+_INTERRUPTED: Final = 2.0  # s
 #: A vehicle of which something is not known yet is looked at this often.
 _LOOK_EVERY: Final = 2.0  # s
 #: Places of a vehicle that have this much in common (IoU) are the same.
@@ -275,9 +277,10 @@ def _begin(occupancy: Occupancy, frame: Frame, since: float, *, found: bool, clo
 def _study(car: Occupant, occupancy: Occupancy, result: FrameResult) -> None:
     """Read what a frame shows of a vehicle."""
     index = occupancy.seen
+    recognition, frame = result.recognition, result.frame
+    car.interrupted |= frame.time - car.last > _INTERRUPTED
     if index is None:
         return
-    recognition, frame = result.recognition, result.frame
     car.box = occupancy.box or car.box
     place = _around(car.box, recognition.width, recognition.height)
     if iou(place, car.evidence[1]) < _SAME_PLACE:  # it drove on a little: evidence shows where it stands

@@ -30,6 +30,8 @@ _MOVED: Final = 0.6
 _FOLLOWED: Final = 0.5
 #: A box of which more than this share lies in another one is a part of it.
 _WITHIN: Final = 0.85
+#: A box over more than this share of a place hides it, or holds it together with something else.
+_OVER: Final = 0.9
 #: A place looks the same from the first likeness on, and different below the second.
 _ALIKE: Final = 0.5
 _UNLIKE: Final = 0.3
@@ -235,7 +237,8 @@ class Occupancy:
         """Note where the vehicle is and how it looks there."""
         parked.last = view.time
         parked.gone = 0.0
-        parked.followed = same.box
+        if overlap(same.box, parked.box) <= _OVER * size_of(parked.box):
+            parked.followed = same.box
         hidden = bool(self._covers(view, same.box, same.index))
         if iou(same.box, parked.box) >= _STILL:
             parked.moved = None
@@ -274,6 +277,9 @@ class Occupancy:
             return False
         nearest = max(view.vehicles, key=lambda one: iou(one.box, parked.followed), default=None)
         if nearest is None or iou(nearest.box, parked.followed) < _FOLLOWED:
+            return False
+        # A larger box over the whole place is another vehicle before this one, or both in one.
+        if overlap(nearest.box, parked.box) > _OVER * size_of(parked.box):
             return False
         parked.followed = nearest.box
         inside = nearest.bay == self._bay and nearest.share >= STAY and parked.gone == 0

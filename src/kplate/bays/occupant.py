@@ -4,16 +4,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from kplate.bays.confusables import near_match
 from kplate.events import EventPlate
 from kplate.images import Image
+from kplate.live.agreement import differing
 from kplate.live.model import Sighting
 from kplate.results import Box, Plate
 
 #: Readings in video that make a text, and close looks that make a permit; a picture by itself has one.
 _AGREEING: Final = 2
-#: Readings in a row of another plate after which another vehicle stands there.
+#: Readings in a row of another plate after which another vehicle stands there, and in how many characters
+#: that plate differs.
 _OTHER_CAR: Final = 3
+_OTHER_TEXT: Final = 3
 
 
 @dataclass(slots=True)
@@ -52,6 +54,8 @@ class Occupant:
         closer: How often that has shown a permit.
         looked: When it was last looked at so, in seconds of the source's time.
         single: Whether single readings count.
+        interrupted: Whether it was out of view for a while since its plate was read: another vehicle may have
+            taken its place.
     """
 
     since: float
@@ -70,6 +74,7 @@ class Occupant:
     closer: int = 0
     looked: float = float("-inf")
     single: bool = False
+    interrupted: bool = False
     _votes: dict[str, _Votes] = field(default_factory=dict)
     _sighting: Sighting | None = None
     _contrary: dict[str, int] = field(default_factory=dict)
@@ -102,9 +107,12 @@ class Occupant:
     def _contradicts(self, text: str) -> bool:
         """Count readings of a plate that cannot be this vehicle's; they do not become its own."""
         known = self.text
-        if known is None or text == known or near_match(text, frozenset({known})):
+        if known is None or differing(text, known) < _OTHER_TEXT:
             self._contrary.clear()
+            self.interrupted = self.interrupted and known is None
             return False
+        if not self.interrupted:  # it has been in view all the time: a misreading, however often it comes
+            return known in self._votes
         self._contrary = {text: self._contrary.get(text, 0) + 1}
         return True
 
