@@ -1,4 +1,4 @@
-"""What installing kplate brings: each engine by its extra."""
+"""What installing kplate brings: no engine by itself, so that boards stay light, and each by its extra."""
 
 import re
 import tomllib
@@ -35,3 +35,10 @@ def test_the_command_that_is_named_brings_the_provider(provider: str) -> None:
 @pytest.mark.parametrize("extra", ["darknet", "export", "train"])
 def test_what_needs_an_engine_brings_one(extra: str) -> None:
     assert "kplate[onnx]" in str(PROJECT["optional-dependencies"][extra])
+
+
+def test_no_engine_comes_uncalled_and_the_readme_calls_one() -> None:
+    engines = {distribution for runtime in RUNTIMES.values() for distribution in runtime.distributions}
+    assert names(PROJECT["dependencies"]).isdisjoint(engines)
+    for page in ("README.md", "README.ko.md"):
+        assert "pip install '.[onnx]' && .venv/bin/kplate demo" in (ROOT / page).read_text(encoding="utf-8")
