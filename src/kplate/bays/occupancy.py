@@ -31,7 +31,7 @@ _FOLLOWED: Final = 0.5
 #: A box of which more than this share lies in another one is a part of it.
 _WITHIN: Final = 0.85
 #: A box over more than this share of a place hides it, or holds it together with something else.
-_OVER: Final = 0.9
+_OVER: Final = 0.95
 #: A place looks the same from the first likeness on, and different below the second.
 _ALIKE: Final = 0.5
 _UNLIKE: Final = 0.3
@@ -237,7 +237,7 @@ class Occupancy:
         """Note where the vehicle is and how it looks there."""
         parked.last = view.time
         parked.gone = 0.0
-        if overlap(same.box, parked.box) <= _OVER * size_of(parked.box):
+        if self.seen is not None or overlap(same.box, parked.box) <= _OVER * size_of(parked.box):
             parked.followed = same.box
         hidden = bool(self._covers(view, same.box, same.index))
         if iou(same.box, parked.box) >= _STILL:
