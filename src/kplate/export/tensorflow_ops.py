@@ -50,12 +50,12 @@ def _pool(attributes: Attributes, x: Any, kind: str) -> Any:
 
 def _resize(attributes: Attributes, x: Any, _: Any = None, scales: Any = None, sizes: Any = None) -> Any:
     """Enlarge by whole numbers, or interpolate between pixels with their centres at halves."""
-    if sizes is None or not np.size(sizes):
+    if sizes is None or (not tf.is_tensor(sizes) and not np.size(sizes)):
         sizes = [
             tf.cast(tf.cast(tf.shape(x)[axis], tf.float32) * scales[axis], tf.int32) for axis in range(4)
         ]
     method = "nearest" if attributes.get("mode", "nearest") == "nearest" else "bilinear"
-    return _channels_first(tf.image.resize(_channels_last(x), sizes[2:], method))
+    return _channels_first(tf.image.resize(_channels_last(x), tf.cast(sizes[2:], tf.int32), method))
 
 
 def _slice(_: Attributes, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
