@@ -116,7 +116,7 @@ class Timing:
     """
 
     arrived: float = 1.5
-    left: float = 1.0
+    left: float = 0.6
     review: float = 60.0
 
 

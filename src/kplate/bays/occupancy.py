@@ -127,6 +127,7 @@ class _Parked:
     looked: float
     followed: Box
     gone: float = 0.0
+    glance: Look | None = None
     moved: _Candidate | None = None
 
 
@@ -237,6 +238,7 @@ class Occupancy:
         """Note where the vehicle is and how it looks there."""
         parked.last = view.time
         parked.gone = 0.0
+        parked.glance = None
         if self.seen is not None or overlap(same.box, parked.box) <= _OVER * size_of(parked.box):
             parked.followed = same.box
         hidden = bool(self._covers(view, same.box, same.index))
@@ -301,7 +303,10 @@ class Occupancy:
             if value >= _ALIKE:
                 return True
             unlike |= value < _UNLIKE and _same_light(then.light, now.light)
-        return False if unlike else None
+        # An empty bay is at rest; what drives or walks by before it, found or not, is not.
+        before, parked.glance = parked.glance, now
+        rests = view.single or (before is not None and (likeness(before, now, ()) or 0.0) >= _ALIKE)
+        return False if unlike and rests else None
 
     def _covers(self, view: View, place: Box, index: int | None) -> list[Box]:
         """Return the boxes of other vehicles that stand before a place: those that reach further down."""
