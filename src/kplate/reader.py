@@ -154,7 +154,7 @@ class Reader:
         for start in range(0, len(images), _MOST_AT_ONCE):
             part = slice(start, start + _MOST_AT_ONCE)
             batch = np.stack([fit_to_input(image, self.manifest.input) for image in images[part]])
-            outputs = self._engine.run(batch.astype(np.float32) / np.float32(255))
+            outputs = self._engine.run(np.multiply(batch, np.float32(1 / 255), dtype=np.float32))
             if outputs["logits"].shape[-1] != self.script.blank + 1:
                 raise WeightsError(
                     f"cannot use {self.manifest.file}: it has {outputs['logits'].shape[-1] - 1} symbols, "
