@@ -136,9 +136,8 @@ class Watch:
         self._video = stack.enter_context(VideoWriter(args.out, rate)) if args.out else None
         self._annotate = Annotator()
         self._recognise = open_recognizer(args)
-        if (
-            monitor is not None
-        ):  # parked vehicles are looked at closer: their permits are lost in the whole picture
+        if monitor is not None:
+            # Parked vehicles are looked at closer: their permits are lost in the whole picture.
             monitor.look = self._recognise
         self._watcher = Watcher(gap=args.gap)
         self._privacy = privacy_of(args)
