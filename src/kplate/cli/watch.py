@@ -228,14 +228,14 @@ class Watch:
 
         with self._lock:
             self._counts["events"] += 1
+            if self._sinks is not None:  # first: what is told must not be lost
+                self._sinks.write(event, pictures)
             told = self._privacy.event(event)
             if self._json:
                 write_json_line(told.to_json())
             elif time is not None:  # what befalls a camera is in the log already
                 when = f"{event.time.astimezone():%H:%M:%S}" if self._source.live else _clock(time)
                 self._show(line_of(told, when))
-            if self._sinks is not None:
-                self._sinks.write(event, pictures)
 
     def _show(self, line: str) -> None:
         if self._screen.shows_table:
