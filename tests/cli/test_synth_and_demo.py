@@ -45,7 +45,7 @@ def test_labels_of_plates(kplate: Run, tmp_path: Path) -> None:
         assert (row["width"], row["height"]) == (width, height)
         corners = np.array(row["corners"])
         assert corners.shape == (4, 2)
-        assert cv2.contourArea(corners.astype(np.float32)) > 0.2 * width * height
+        assert cv2.contourArea(corners.astype(np.float32)) > 0.1 * width * height
 
 
 def test_scenes_from_photographs(kplate: Run, tmp_path: Path) -> None:

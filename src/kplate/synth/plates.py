@@ -154,6 +154,8 @@ def _spread(layout: Layout, text: str) -> tuple[Cell, ...]:
     cells = layout.cells
     if layout.kind is Kind.CONSTRUCTION_OLD and not text.startswith("영"):
         cells = cells[1:]
+    if layout.kind is Kind.CORPORATE and len(text) == 7:
+        return LAYOUTS[Kind.WHITE_LONG].cells
     if layout.kind is Kind.ELECTRIC and len(text) == 8:
         return _SHIFTED_EIGHT
     if layout.kind is Kind.GREEN_REGION and len(text) == 8:
