@@ -34,7 +34,8 @@ _BRIGHT: Final = 0.4
 #: A picture's own blueness is light only in part: the rest is the sky and the car in it.
 _LIGHT_SHARE: Final = 0.5
 #: Blueness halfway between the grounds as cameras see them: 0 for white, 0.28 by the notice (183, 229, 245)
-#: and up to 1.1 in photographs for electric vehicles; and what it is worth in log-odds.
+#: and up to 1.1 in photographs for electric vehicles; and what it is worth in log-odds. Set by eye, with the
+#: 98 cars of docs/experiments.md in view.
 _HALFWAY: Final = 0.22
 _WORTH: Final = 20.0
 _MOST: Final = 6.0
