@@ -22,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("files", "plates"),
     ("images", "results", "weights", "raster"),
+    ("boxes",),
     ("engines", "drawing", "ctc", "reader_light", "reader_views", "darknet", "events"),
     ("detector", "reader", "sinks"),
     ("closer",),

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from kplate.boxes import iou_matrix, share_matrix
 from kplate.detector import Detection
 from kplate.errors import KplateError
 from kplate.evaluation import Share
@@ -17,8 +18,6 @@ from kplate.evaluation.boxes import (
     BoxSample,
     LabelledBox,
     Verdict,
-    box_iou,
-    box_share,
     evaluate_boxes,
     match_boxes,
 )
@@ -66,9 +65,9 @@ def verdicts(of: BoxSample, *detections: Detection) -> list[Verdict]:
 
 
 def test_overlap_of_boxes() -> None:
-    np.testing.assert_allclose(box_iou([LEFT], [LEFT, RIGHT, (30, 10, 70, 20)]), [[1, 0, 1 / 3]])
-    np.testing.assert_allclose(box_share([LEFT], [(30, 0, 300, 300)]), [[0.5]])
-    assert box_iou([], [LEFT]).shape == (0, 1)
+    np.testing.assert_allclose(iou_matrix([LEFT], [LEFT, RIGHT, (30, 10, 70, 20)]), [[1, 0, 1 / 3]])
+    np.testing.assert_allclose(share_matrix([LEFT], [(30, 0, 300, 300)]), [[0.5]])
+    assert iou_matrix([], [LEFT]).shape == (0, 1)
 
 
 def test_each_object_goes_to_its_surest_box() -> None:

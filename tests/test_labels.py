@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from kplate.boxes import iou_matrix
 from kplate.errors import DataError
-from kplate.evaluation.boxes import box_iou
 from kplate.images import read_image
 from kplate.labels import labels_file
 
@@ -24,7 +24,7 @@ def test_boxes_lie_in_their_pictures_and_apart() -> None:
         for x1, y1, x2, y2 in boxes:
             assert 0 <= x1 < x2 <= row["width"]
             assert 0 <= y1 < y2 <= row["height"]
-        iou = box_iou(boxes, boxes)
+        iou = iou_matrix(boxes, boxes)
         assert (iou.sum(axis=1) < 1.1).all()
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from kplate.recognizer import overlap, owner
+from kplate.boxes import overlap
+from kplate.recognizer import owner
 from kplate.results import Vehicle
 from kplate.synth.conditions import CONDITIONS
 

@@ -8,6 +8,7 @@ itself, at about its own size, which takes a fraction of the first look's time.
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from kplate.boxes import area, share
 from kplate.detector import Detection, Detector
 from kplate.images import Image
 from kplate.results import Box
@@ -60,7 +61,7 @@ def look_closer(
     for vehicle in _worth_it(found, plates, vehicles, scale):
         window = _window(vehicle, image)
         best = _best_plate(detector, image, window, vehicle, plate, least)
-        if best is not None and not any(_share(best.box, item.box) > _SAME for item in (*plates, *more)):
+        if best is not None and not any(share(best.box, item.box) > _SAME for item in (*plates, *more)):
             more.append(best)
     return more
 
@@ -75,9 +76,9 @@ def _worth_it(
         if item.label in vehicles
         and item.box[2] - item.box[0] >= _LEAST_WIDTH
         and (item.box[2] - item.box[0]) * scale <= _NEAR_ENOUGH
-        and not any(_share(plate.box, item.box) > _COVERED for plate in plates)
+        and not any(share(plate.box, item.box) > _COVERED for plate in plates)
     ]
-    return sorted(boxes, key=_area, reverse=True)[:_MOST]
+    return sorted(boxes, key=area, reverse=True)[:_MOST]
 
 
 def _window(vehicle: Box, image: Image) -> tuple[int, int, int, int]:
@@ -112,14 +113,3 @@ def _best_plate(
         if item.label == plate and item.score >= least and low and box[2] - box[0] <= _WIDEST * (x2 - x1):
             return Detection(plate, box, item.score)
     return None
-
-
-def _share(box: Box, other: Box) -> float:
-    """Return the share of a box that lies in another one."""
-    across = max(0.0, min(box[2], other[2]) - max(box[0], other[0]))
-    down = max(0.0, min(box[3], other[3]) - max(box[1], other[1]))
-    return across * down / max(_area(box), 1e-6)
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kplate.boxes import overlap
 from kplate.errors import ImageError
 from kplate.images import Image, as_image
 from kplate.plates.alphabet import ALPHABET
@@ -256,16 +257,10 @@ def _place(
         x = round(min(max(x, 0), max(0, picture[0] - width)))
         y = round(min(max(y, 0), max(0, picture[1] - height)))
         spot = (float(x), float(y), float(x + width), float(y + height))
-        hidden = sum(_overlap(spot, other) for other in occupied)
+        hidden = sum(overlap(spot, other) for other in occupied)
         if hidden < least:
             best, least = (x, y), hidden
     return best
-
-
-def _overlap(first: Box, second: Box) -> float:
-    across = min(first[2], second[2]) - max(first[0], second[0])
-    down = min(first[3], second[3]) - max(first[1], second[1])
-    return max(0.0, across) * max(0.0, down)
 
 
 def _paste(canvas: Image, label: Mask, ground: Colour, spot: tuple[int, int]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from kplate.boxes import area, overlap, share
 from kplate.closer import look_closer
 from kplate.detector import Detection, Detector
 from kplate.files import StrPath
@@ -153,7 +154,7 @@ class Recognizer:
         if self.closer:
             seen += look_closer(self.detector, image, seen, VEHICLE_LABELS, PLATE_LABEL)
         found = [replace(item, box=_clipped(item.box, width, height)) for item in seen]
-        found = [item for item in found if _area(item.box) > 0]
+        found = [item for item in found if area(item.box) > 0]
         vehicles = tuple(
             Vehicle(item.box, item.score, None if item.label == _PLAIN_VEHICLE else item.label)
             for item in found
@@ -217,19 +218,12 @@ def crop_window(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
 
 def owner(box: Box, vehicles: Sequence[Vehicle]) -> int | None:
     """Return the index of the vehicle that holds most of a box, the smallest if several do; else None."""
-    covered = [overlap(box, vehicle.box) / _area(box) for vehicle in vehicles]
+    covered = [share(box, vehicle.box) for vehicle in vehicles]
     best = max(covered, default=0.0)
     if best < _MOST:
         return None
-    equal = [index for index, share in enumerate(covered) if share >= max(_MOST, best - _NEARLY)]
-    return min(equal, key=lambda index: _area(vehicles[index].box))
-
-
-def overlap(first: Box, second: Box) -> float:
-    """Return the area that two boxes share, in square pixels."""
-    across = min(first[2], second[2]) - max(first[0], second[0])
-    down = min(first[3], second[3]) - max(first[1], second[1])
-    return max(0.0, across) * max(0.0, down)
+    equal = [index for index, part in enumerate(covered) if part >= max(_MOST, best - _NEARLY)]
+    return min(equal, key=lambda index: area(vehicles[index].box))
 
 
 def _plate(
@@ -292,15 +286,11 @@ def _merged(plates: Sequence[Plate]) -> tuple[Plate, ...]:
 
 def _same(first: Plate, second: Plate) -> bool:
     shared = overlap(first.box, second.box)
-    areas = _area(first.box), _area(second.box)
+    areas = area(first.box), area(second.box)
     if shared > _SAME_PLATE * min(areas):
         return True
     same_text = first.candidate is not None and first.candidate == second.candidate
     return same_text and shared > _SAME_TEXT_IOU * (sum(areas) - shared)
-
-
-def _area(box: Box) -> float:
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
 def _clipped(box: Box, width: int, height: int) -> Box:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from kplate.training.metrics import Found, box_iou, score_class
+from kplate.boxes import iou_matrix
+from kplate.training.metrics import Found, score_class
 
 NONE = np.zeros((0, 4), np.float32)
 
@@ -11,7 +12,7 @@ def boxes(*rows):
 
 
 def test_iou():
-    iou = box_iou(boxes((0, 0, 10, 10)), boxes((0, 0, 10, 10), (5, 0, 15, 10), (20, 20, 30, 30)))
+    iou = iou_matrix(boxes((0, 0, 10, 10)), boxes((0, 0, 10, 10), (5, 0, 15, 10), (20, 20, 30, 30)))
     assert iou[0].tolist() == pytest.approx([1, 1 / 3, 0])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from kplate.bays.geometry import size_of
+from kplate.boxes import area
 from kplate.images import Image
 from kplate.results import Box, Plate, Point, Quad, Recognition
 
@@ -33,7 +33,7 @@ def closer_plate(recognise: Recognise, image: Image, box: Box) -> Plate | None:
     across, down = (box[2] - box[0]) * _MARGIN, (box[3] - box[1]) * _MARGIN
     part = (box[0] - across, box[1] - down, box[2] + across, box[3] + down)
     found, left, top = _recognised(recognise, image, part)
-    sizes = [size_of(vehicle.box) for vehicle in found.vehicles]
+    sizes = [area(vehicle.box) for vehicle in found.vehicles]
     own = sizes.index(max(sizes)) if sizes else None
     plates = [plate for plate in found.plates if plate.vehicle == own]
     plate = max(plates, key=lambda plate: (plate.trusted, plate.score), default=None)

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate.recognizer import overlap
 from kplate.results import Box, Point
 
 #: Cells along the longer side of the map on which shares are counted.
@@ -95,17 +94,6 @@ def crosses_itself(polygon: Sequence[Point]) -> bool:
         for m in range(n + 2, count)
         if (m + 1) % count != n  # neighbours share a corner
     )
-
-
-def iou(first: Box, second: Box) -> float:
-    """Return what two boxes have in common, as a share of both together."""
-    shared = overlap(first, second)
-    return shared / max(1e-9, size_of(first) + size_of(second) - shared)
-
-
-def size_of(box: Box) -> float:
-    """Return the area of a box in square pixels."""
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
 def _cells(low: float, high: float, scale: float, count: int) -> tuple[int, int]:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from kplate.bays.geometry import size_of
-from kplate.recognizer import overlap
+from kplate.boxes import area, share
 from kplate.results import Box, Vehicle
 
 #: Vehicles of less than this share of the picture stand in the background.
@@ -32,9 +31,9 @@ def guess_bays(vehicles: Sequence[Vehicle], width: int, height: int) -> list[Box
     found = [vehicle.box for vehicle in vehicles]
     # What the lower edge cuts off is nearer than the bays: it passes.
     found = [box for box in found if box[3] < _BOTTOM * height] or found
-    for box in sorted(found, key=size_of, reverse=True):
-        inside = any(overlap(box, other) > _INSIDE * size_of(box) for other in boxes)
-        if size_of(box) >= _LEAST * width * height and not inside:
+    for box in sorted(found, key=area, reverse=True):
+        inside = any(share(box, other) > _INSIDE for other in boxes)
+        if area(box) >= _LEAST * width * height and not inside:
             boxes.append(box)
     grounds = []
     for left, top, right, bottom in sorted(boxes):

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from kplate.bays.closer import Recognise, closer_permit, closer_plate
-from kplate.bays.geometry import Ground, iou
+from kplate.bays.geometry import Ground
 from kplate.bays.model import CHARGING, Bay, BayCamera, BayKind, Bays
 from kplate.bays.occupancy import Change, Occupancy, Seen, View
 from kplate.bays.occupant import Occupant
 from kplate.bays.rules import NO_PERMIT, Review, reviews
+from kplate.boxes import iou
 from kplate.events import (
     Event,
     EventBay,

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from kplate.bays.geometry import iou, size_of
 from kplate.bays.looks import Look, light_of, likeness, look_of
 from kplate.bays.model import Timing
+from kplate.boxes import iou, share
 from kplate.images import Image
-from kplate.recognizer import overlap
 from kplate.results import Box
 
 #: Share of a vehicle's foot that lies in a bay for it to come in, and for it to stay in.
@@ -239,7 +238,7 @@ class Occupancy:
         parked.last = view.time
         parked.gone = 0.0
         parked.glance = None
-        if self.seen is not None or overlap(same.box, parked.box) <= _OVER * size_of(parked.box):
+        if self.seen is not None or share(parked.box, same.box) <= _OVER:
             parked.followed = same.box
         hidden = bool(self._covers(view, same.box, same.index))
         if iou(same.box, parked.box) >= _STILL:
@@ -281,7 +280,7 @@ class Occupancy:
         if nearest is None or iou(nearest.box, parked.followed) < _FOLLOWED:
             return False
         # A larger box over the whole place is another vehicle before this one, or both in one.
-        if overlap(nearest.box, parked.box) > _OVER * size_of(parked.box):
+        if share(parked.box, nearest.box) > _OVER:
             return False
         parked.followed = nearest.box
         inside = nearest.bay == self._bay and nearest.share >= STAY and parked.gone == 0
@@ -313,14 +312,12 @@ class Occupancy:
         return [
             one.box
             for one in view.vehicles
-            if one.index != index
-            and one.box[3] > place[3]
-            and overlap(one.box, place) > _COVERS * size_of(place)
+            if one.index != index and one.box[3] > place[3] and share(place, one.box) > _COVERS
         ]
 
 
 def _within(box: Box, other: Box) -> bool:
-    return overlap(box, other) > _WITHIN * size_of(box)
+    return share(box, other) > _WITHIN
 
 
 def _remember(view: View, parked: _Parked) -> None:

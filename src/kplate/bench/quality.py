@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from kplate import Recognizer, evaluation
-from kplate.evaluation.boxes import box_iou
+from kplate.boxes import iou_matrix
 from kplate.files import StrPath
 from kplate.images import Image
 from kplate.results import Box, Recognition
@@ -39,14 +39,14 @@ def agreement(reference: Sequence[Recognition], others: Sequence[Recognition]) -
     """
     texts = same_texts = boxes = same_boxes = near_boxes = 0
     for first, second in zip(reference, others, strict=True):
-        near = box_iou([plate.box for plate in first.plates], [plate.box for plate in second.plates])
+        near = iou_matrix([plate.box for plate in first.plates], [plate.box for plate in second.plates])
         texts += len(first.plates)
         for plate, row in zip(first.plates, near, strict=True):
             same_texts += any(
                 other.text == plate.text and iou > SAME_PLATE
                 for other, iou in zip(second.plates, row, strict=True)
             )
-        overlaps = box_iou(_boxes(first), _boxes(second))
+        overlaps = iou_matrix(_boxes(first), _boxes(second))
         boxes += sum(overlaps.shape)
         same_boxes += sum(int((overlaps > SAME_BOX).any(axis).sum()) for axis in (0, 1))
         near_boxes += sum(int((overlaps > SAME_PLATE).any(axis).sum()) for axis in (0, 1))

@@ -4,11 +4,12 @@ import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kplate.boxes import iou_matrix, share_matrix
 from kplate.detector import Detection
 from kplate.errors import KplateError
 from kplate.images import Image, read_image
@@ -158,7 +159,7 @@ def match_boxes(sample: BoxSample, detections: Sequence[Detection]) -> tuple[Fou
         The found boxes by falling score.
     """
     ranked = sorted(detections, key=lambda found: -found.score)
-    iou = box_iou([found.box for found in ranked], [truth.box for truth in sample.truths])
+    iou = iou_matrix([found.box for found in ranked], [truth.box for truth in sample.truths])
     taken: dict[int, int] = {}  # labelled -> found
     for n, found in enumerate(ranked):
         own = [i for i, truth in enumerate(sample.truths) if truth.label == found.label and i not in taken]
@@ -193,25 +194,5 @@ def _is_ignored(sample: BoxSample, found: Detection) -> bool:
     regions = [region.box for region in sample.ignored if region.label == found.label]
     if not regions:
         return False
-    inside = box_share([found.box], regions)
-    return bool(inside.max() >= _INSIDE or box_iou([found.box], regions).max() >= OVERLAP)
-
-
-def box_iou(first: Sequence[Box], second: Sequence[Box]) -> Matrix:
-    """Return the intersection over union of every box (M) with every other (K), M x K."""
-    common, a, b = _shared(first, second)
-    return np.asarray(common / np.maximum(a + b - common, 1e-9), np.float64)
-
-
-def box_share(first: Sequence[Box], second: Sequence[Box]) -> Matrix:
-    """Return the share of each box (M) that lies inside each other (K), M x K."""
-    common, a, _ = _shared(first, second)
-    return np.asarray(common / np.maximum(a, 1e-9), np.float64)
-
-
-def _shared(first: Sequence[Box], second: Sequence[Box]) -> tuple[Any, Any, Any]:
-    a = np.asarray(first, np.float64).reshape(-1, 1, 4)
-    b = np.asarray(second, np.float64).reshape(1, -1, 4)
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    common = np.prod(np.maximum(sides, 0), axis=2)
-    return common, np.prod(a[..., 2:] - a[..., :2], axis=2), np.prod(b[..., 2:] - b[..., :2], axis=2)
+    inside = share_matrix([found.box], regions)
+    return bool(inside.max() >= _INSIDE or iou_matrix([found.box], regions).max() >= OVERLAP)

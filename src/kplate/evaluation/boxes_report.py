@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
+from kplate.boxes import iou_matrix
 from kplate.errors import KplateError
-from kplate.evaluation.boxes import BoxOutcome, Verdict, box_iou
+from kplate.evaluation.boxes import BoxOutcome, Verdict
 from kplate.evaluation.boxes_summary import BoxSummary, ClassFigures, misses, needless, width_name
 from kplate.evaluation.metrics import Share
 from kplate.evaluation.page import scene, section, table, write_page
@@ -114,7 +115,7 @@ def _nearest(outcome: BoxOutcome, box: Box, label: str) -> str:
     own = [found for found in outcome.detections if found.label == label]
     if not own:
         return "none"
-    iou = box_iou([found.box for found in own], [box])[:, 0]
+    iou = iou_matrix([found.box for found in own], [box])[:, 0]
     best = int(iou.argmax())
     return f"score {own[best].score:.2f}, overlap {iou[best]:.2f}" if iou[best] > 0 else "none"
 

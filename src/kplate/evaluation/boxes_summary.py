@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from kplate.boxes import area
 from kplate.evaluation.average_precision import Precision, average_precision
 from kplate.evaluation.boxes import BoxOutcome, FoundBox, LabelledBox, Verdict
 from kplate.evaluation.metrics import Share
 from kplate.images.letterbox import Size
-from kplate.results import Box
 
 #: Limits of the groups of widths, in px.
 WIDTHS: Final = (0, 8, 12, 16, 20, 32, 64, 128)
@@ -215,18 +215,18 @@ def _figures(
         label,
         threshold,
         precision,
-        _share(hit),
+        Share.of(hit),
         Share(verdicts[Verdict.RIGHT], len(boxes) - verdicts[Verdict.IGNORED]),
         verdicts,
-        _share([not any(needless([outcome], label)) for outcome in labelled]),
-        _share([hit for outcome in outcomes for hit in _largest(outcome, label)]),
+        Share.of([not any(needless([outcome], label)) for outcome in labelled]),
+        Share.of([hit for outcome in outcomes for hit in _largest(outcome, label)]),
         _by_width(scaled, hit),
         _by_width(widths, hit),
         tuple(
             ConditionFigures(
                 name,
                 None if (value := groups[name]) is None else value.ap50,
-                _share([right for (it, _, _), right in zip(truths, hit, strict=True) if _in(it, name)]),
+                Share.of([right for (it, _, _), right in zip(truths, hit, strict=True) if _in(it, name)]),
                 sum(1 for _ in needless(members, label)),
             )
             for name, members in _conditions(outcomes)
@@ -243,11 +243,7 @@ def _largest(outcome: BoxOutcome, label: str) -> list[bool]:
     own = [n for n, truth in enumerate(outcome.sample.truths) if truth.label == label]
     if not own:
         return []
-    return [max(own, key=lambda n: _area(outcome.sample.truths[n].box)) in outcome.hits]
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
+    return [max(own, key=lambda n: area(outcome.sample.truths[n].box)) in outcome.hits]
 
 
 def _conditions(outcomes: Sequence[BoxOutcome]) -> list[tuple[str, list[BoxOutcome]]]:
@@ -264,7 +260,7 @@ def _by_width(widths: Sequence[float], hit: Sequence[bool]) -> tuple[tuple[int, 
     for low, high in pairwise((*WIDTHS, float("inf"))):
         inside = [found for width, found in zip(widths, hit, strict=True) if low <= width < high]
         if inside:
-            rows.append((int(low), _share(inside)))
+            rows.append((int(low), Share.of(inside)))
     return tuple(rows)
 
 
@@ -283,10 +279,6 @@ def _confusions(outcomes: Sequence[BoxOutcome], labels: Sequence[str]) -> tuple[
             if truth.label in labels:
                 pairs[truth.label, seen.get(n, NOTHING)] += 1
     return tuple((true, found, times) for (true, found), times in pairs.most_common())
-
-
-def _share(values: Sequence[bool]) -> Share:
-    return Share(sum(values), len(values))
 
 
 def width_name(low: int) -> str:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,11 @@ class Share:
 
     count: int
     total: int
+
+    @classmethod
+    def of(cls, values: Sequence[bool]) -> Self:
+        """Count what is true."""
+        return cls(sum(values), len(values))
 
     @property
     def value(self) -> float | None:

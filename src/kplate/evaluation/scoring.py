@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from kplate.boxes import area
 from kplate.evaluation.data import Sample
 from kplate.evaluation.metrics import edit_distance
 from kplate.results import Plate, Recognition
@@ -117,7 +118,11 @@ def score_picture(sample: Sample, recognition: Recognition, *, cropped: bool = F
         for index, plate in enumerate(plates)
         if index not in used and plate.text is not None
     )
-    main = texts[0].plate if texts and texts[0].plate else max(plates, key=_area, default=None)
+    main = (
+        texts[0].plate
+        if texts and texts[0].plate
+        else max(plates, key=lambda plate: area(plate.box), default=None)
+    )
     return PictureOutcome(
         sample, texts, others, main.electric if main else None, elapsed_ms=recognition.elapsed_ms
     )
@@ -152,8 +157,3 @@ def _verdict(sample: Sample, text: str) -> Verdict:
     if text in sample.also:
         return Verdict.KNOWN
     return Verdict.DUPLICATE if text in sample.texts else Verdict.OTHER
-
-
-def _area(plate: Plate) -> float:
-    x1, y1, x2, y2 = plate.box
-    return (x2 - x1) * (y2 - y1)

@@ -132,13 +132,13 @@ def summarise(outcomes: Sequence[PictureOutcome]) -> Summary:
     return Summary(
         pictures=len(outcomes),
         failed=tuple((outcome.sample.name, outcome.error) for outcome in outcomes if outcome.error),
-        seen=_share([text.right for text in texts]),
-        trusted_right=_share([text.right and text.trusted for text in texts]),
-        trusted=_share([text.trusted for text in texts]),
-        trusted_wrong=_share([not text.right for text in texts if text.trusted]),
+        seen=Share.of([text.right for text in texts]),
+        trusted_right=Share.of([text.right and text.trusted for text in texts]),
+        trusted=Share.of([text.trusted for text in texts]),
+        trusted_wrong=Share.of([not text.right for text in texts if text.trusted]),
         cer=sum(text.distance for text in texts) / symbols if symbols else None,
         others={verdict: verdicts[verdict] for verdict in Verdict},
-        electric=_share([outcome.electric == outcome.sample.electric for outcome in judged]),
+        electric=Share.of([outcome.electric == outcome.sample.electric for outcome in judged]),
         electric_unanswered=sum(outcome.electric is None for outcome in judged),
         median_ms=statistics.median(times) if times else None,
         p90_ms=float(np.percentile(times, 90)) if times else None,
@@ -177,8 +177,8 @@ def _grouped(texts: Sequence[TextOutcome], name: Callable[[TextOutcome], str]) -
     return tuple(
         Group(
             name,
-            _share([text.right for text in members]),
-            _share([text.right and text.trusted for text in members]),
+            Share.of([text.right for text in members]),
+            Share.of([text.right and text.trusted for text in members]),
             sum(text.trusted and not text.right for text in members),
         )
         for name, members in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
@@ -192,10 +192,6 @@ def _by_symbol(pairs: Counter[tuple[str, str]]) -> tuple[SymbolRow, ...]:
         total, right = sum(read.values()), read.pop(symbol, 0)
         rows.append(SymbolRow(symbol, Share(right, total), tuple(read.most_common())))
     return tuple(rows)
-
-
-def _share(values: Sequence[bool]) -> Share:
-    return Share(sum(values), len(values))
 
 
 def _rounded(value: float | None, digits: int = 4) -> float | None:

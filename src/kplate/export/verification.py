@@ -8,13 +8,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from kplate.boxes import iou
 from kplate.detector import Detection, Detector
 from kplate.engines import open_engine
 from kplate.export.pictures import as_input, checked
 from kplate.images import Image
 from kplate.reader import Reader
-from kplate.recognizer import overlap
-from kplate.results import Box
 
 Array = NDArray[np.float32]
 
@@ -135,13 +134,13 @@ def _verify_detector(
     for image in images:
         wanted, found = list(first(image)), list(second(image))
         for detection in _sure(wanted, first):
-            best = max((_iou(detection.box, other.box) for other in _alike(detection, found)), default=0.0)
+            best = max((iou(detection.box, other.box) for other in _alike(detection, found)), default=0.0)
             compared += 1
             if best >= limits.overlap:
                 agreed += 1
                 overlaps.append(best)
         for detection in _sure(found, second):
-            if not any(_iou(detection.box, other.box) >= _SAME_THING for other in _alike(detection, wanted)):
+            if not any(iou(detection.box, other.box) >= _SAME_THING for other in _alike(detection, wanted)):
                 compared += 1  # only the exported network sees it
     return Report(limits, differences, compared, agreed, min(overlaps))
 
@@ -185,9 +184,3 @@ def _alike(detection: Detection, others: Sequence[Detection]) -> list[Detection]
 
 def _sure(found: Sequence[Detection], detector: Detector) -> list[Detection]:
     return [item for item in found if item.score >= detector.threshold(item.label) + _MARGIN]
-
-
-def _iou(first: Box, second: Box) -> float:
-    common = overlap(first, second)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return common / (sum(areas) - common)

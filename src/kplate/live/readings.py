@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from kplate.boxes import area
 from kplate.events import (
     Event,
     EventBay,
@@ -71,11 +72,6 @@ def event_pictures(event: Event, image: Image) -> dict[str, Image]:
             left, top, right, bottom = (int(side) for side in picture.box)
             pictures[picture.name] = image[top:bottom, left:right]
     return pictures
-
-
-def area(box: Box) -> float:
-    """Return the area of a box."""
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _vehicle(found: Recognition, plate: Plate | None) -> Vehicle | None:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from kplate.boxes import iou, share
 from kplate.live.agreement import Ballot, differing
 from kplate.live.model import Sighting
-from kplate.recognizer import overlap
 from kplate.results import Box, Plate, Recognition
 
 #: Seconds that a car is looked for where it should be, after it was seen last: a moving one, and a parked one
@@ -140,7 +140,7 @@ class Track:
         if observation.plate is not None:
             self.plate = _moved(self.plate, observation.plate.box, time)
         box = observation.box or self.box
-        if self.rest is None or _iou(self.rest[0], box) < _STILL:
+        if self.rest is None or iou(self.rest[0], box) < _STILL:
             self.rest = (box, time)
 
     def expected(self, time: float) -> bool:
@@ -210,15 +210,15 @@ def _nearness(track: Track, observation: Observation, time: float) -> float:
     """Compare where a car should be with where one was found: 0 = elsewhere, 1 = there."""
     near = 0.0
     if track.vehicle is not None and observation.box is not None:
-        near = _iou(track.vehicle.at(time), observation.box)
+        near = iou(track.vehicle.at(time), observation.box)
     if track.plate is not None and observation.plate is not None:
         here, there = track.plate.at(time), observation.plate.box
         apart = math.dist(_middle(here), _middle(there)) / max(here[2] - here[0], there[2] - there[0], 1.0)
         near = max(near, 1 - apart / _REACH)
     elif track.vehicle is None and track.plate is not None and observation.box is not None:
-        near = 0.3 * _inside(track.plate.at(time), observation.box)  # the car around a plate seen before
+        near = 0.3 * share(track.plate.at(time), observation.box)  # the car around a plate seen before
     elif observation.box is None and observation.plate is not None and track.vehicle is not None:
-        near = 0.3 * _inside(observation.plate.box, track.vehicle.at(time))
+        near = 0.3 * share(observation.plate.box, track.vehicle.at(time))
     return near
 
 
@@ -235,16 +235,3 @@ def _rank(plate: Plate) -> tuple[bool, float, float]:
 
 def _middle(box: Box) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-
-
-def _area(box: Box) -> float:
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
-
-
-def _iou(first: Box, second: Box) -> float:
-    shared = overlap(first, second)
-    return shared / max(_area(first) + _area(second) - shared, 1e-9)
-
-
-def _inside(small: Box, large: Box) -> float:
-    return overlap(small, large) / max(_area(small), 1e-9)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kplate.boxes import share
 from kplate.errors import KplateError
 from kplate.files import write_atomic
 from kplate.images import Image
@@ -277,11 +278,11 @@ class Clip:
         frame = (0.0, 0.0, float(width), float(height))
         labels = []
         for n, (passing, box, corners) in enumerate(seen):
-            if _share(box, frame) <= 0.02:
+            if share(box, frame) <= 0.02:
                 continue
             plate = comp.quad_box(corners)
-            hidden = sum(_share(plate, nearer) for _, nearer, _ in seen[n + 1 :])
-            shown = _share(plate, frame) - hidden > _SHOWN
+            hidden = sum(share(plate, nearer) for _, nearer, _ in seen[n + 1 :])
+            shown = share(plate, frame) - hidden > _SHOWN
             points = tuple((float(x), float(y)) for x, y in corners) if shown else None
             clipped = (max(0.0, box[0]), max(0.0, box[1]), min(frame[2], box[2]), min(frame[3], box[3]))
             labels.append(SeenCar(passing.number, passing.plate.text, clipped, points))
@@ -336,10 +337,3 @@ def _grain(rng: np.random.Generator, size: tuple[int, int], strength: float) -> 
 def _window(box: Box, size: tuple[int, int], margin: int) -> tuple[int, int, int, int]:
     left, top = max(0, int(box[0]) - margin), max(0, int(box[1]) - margin)
     return left, top, min(size[0], int(box[2]) + margin), min(size[1], int(box[3]) + margin)
-
-
-def _share(box: Box, other: Box) -> float:
-    """Share of a box that lies in another."""
-    across = max(0.0, min(box[2], other[2]) - max(box[0], other[0]))
-    down = max(0.0, min(box[3], other[3]) - max(box[1], other[1]))
-    return across * down / max((box[2] - box[0]) * (box[3] - box[1]), 1e-6)

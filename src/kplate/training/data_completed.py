@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from kplate.boxes import iou_matrix
 from kplate.detector import Detection, Detector
 from kplate.images import read_image
 from kplate.training.data import CAR, CLASSES, PLATE, SOURCES, Array, Record, load_folder
-from kplate.training.metrics import box_iou
 
 #: Scores from which a finding is a label, and from which it is ignored.
 SURE = {CAR: 0.65, PLATE: 0.7}
@@ -70,7 +70,7 @@ def _on_vehicle(plate: Detection, objects: Array) -> bool:
 
 def _known(detection: Detection, known: Array) -> bool:
     box = np.asarray([detection.box], np.float32)
-    return bool(len(known)) and float(box_iou(box, known).max()) >= SAME
+    return bool(len(known)) and float(iou_matrix(box, known).max()) >= SAME
 
 
 def write(root: Path, weights: Path | None, out: Path, folders: Sequence[str]) -> None:

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from kplate.boxes import iou_matrix
 from kplate.detector import Detector
 from kplate.images import read_image
 from kplate.training.data import CLASSES, Record, load_folder
-from kplate.training.metrics import Found, Score, box_iou, score_class
+from kplate.training.metrics import Found, Score, score_class
 
 #: Boxes below this score do not change AP50 in the second decimal.
 LEAST_SCORE = 0.01
@@ -91,7 +92,7 @@ def evaluate(
             truth = _of(record.objects, n)
             found[label].append(Found(boxes, sure, truth, _of(record.ignored, n)))
             if len(truth):
-                best = box_iou(truth, boxes[sure >= own.threshold(label)]).max(axis=1, initial=0.0)
+                best = iou_matrix(truth, boxes[sure >= own.threshold(label)]).max(axis=1, initial=0.0)
                 widths = (truth[:, 2] - truth[:, 0]) * scale
                 hits[label] += [(float(w), bool(b >= OVERLAP)) for w, b in zip(widths, best, strict=True)]
     wanted = labels or [label for label in CLASSES if any(len(f.truth) for f in found[label])]

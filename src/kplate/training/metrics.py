@@ -6,26 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kplate.boxes import iou_matrix, share_matrix
+
 Array = NDArray[np.float32]
-
-
-def box_iou(a: Array, b: Array) -> Array:
-    """IoU of every box of `a` (M x 4: x1, y1, x2, y2) with every box of `b` (K x 4), M x K."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    overlap = np.prod(np.maximum(high - low, 0), axis=2)
-    area_a = np.prod(a[:, 2:] - a[:, :2], axis=1)
-    area_b = np.prod(b[:, 2:] - b[:, :2], axis=1)
-    return np.asarray(overlap / np.maximum(area_a[:, None] + area_b[None] - overlap, 1e-9), np.float32)
-
-
-def covered(a: Array, b: Array) -> Array:
-    """Share of each box of `a` (M x 4) that lies inside each box of `b` (K x 4), M x K."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    overlap = np.prod(np.maximum(high - low, 0), axis=2)
-    area = np.prod(a[:, 2:] - a[:, :2], axis=1)
-    return np.asarray(overlap / np.maximum(area[:, None], 1e-9), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +51,8 @@ def _judge(found: Found, overlap: float) -> list[tuple[float, bool]]:
     """(score, right) of each found box that counts; each labelled object is given to its best-scored box."""
     verdicts = []
     free = np.ones(len(found.truth), bool)
-    iou = box_iou(found.boxes, found.truth)
-    inside = covered(found.boxes, found.ignored)
+    iou = iou_matrix(found.boxes, found.truth)
+    inside = share_matrix(found.boxes, found.ignored)
     for n in np.argsort(-found.scores, kind="stable"):
         candidates = np.where(free, iou[n], -1.0)
         best = int(candidates.argmax()) if len(candidates) else -1
