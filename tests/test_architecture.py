@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("images", "results", "weights", "raster"),
     ("boxes",),
     ("engines", "drawing", "ctc", "reader_light", "reader_views", "darknet", "events"),
+    ("reader_network",),
     ("detector", "reader", "sinks"),
     ("closer",),
     ("recognizer",),

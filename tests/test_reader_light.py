@@ -3,8 +3,6 @@ import pytest
 
 from kplate.reader_light import Light, electric_odds, light_of
 
-WHOLE = ((0.0, 0.0), (200.0, 0.0), (200.0, 60.0), (0.0, 60.0))
-
 
 def noise(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(20, 230, (60, 200, 1), dtype=np.uint8)
@@ -39,8 +37,8 @@ def plate(ground: tuple[int, int, int]) -> np.ndarray:
 
 def test_a_blue_ground_speaks_for_an_electric_vehicle_and_a_white_one_against() -> None:
     neutral = Light(True)
-    assert electric_odds(plate((245, 229, 183)), WHOLE, neutral) > 1
-    assert electric_odds(plate((240, 240, 245)), WHOLE, neutral) < -4
+    assert electric_odds(plate((245, 229, 183)), neutral) > 1
+    assert electric_odds(plate((240, 240, 245)), neutral) < -4
 
 
 def test_a_white_plate_in_blue_light_is_still_white() -> None:
@@ -48,4 +46,4 @@ def test_a_white_plate_in_blue_light_is_still_white() -> None:
     picture[10:50, 60:140] = (230, 170, 140)
     light = light_of(picture)
     assert light.blueness == pytest.approx(0.5, abs=0.1)
-    assert electric_odds(plate((230, 185, 150)), WHOLE, light) < 0.5
+    assert electric_odds(plate((230, 185, 150)), light) < 0.5

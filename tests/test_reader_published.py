@@ -1,5 +1,6 @@
 """LPRNet as published, with the weights that the repository keeps for comparison."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -53,6 +54,9 @@ def test_corners_are_those_of_its_transformer(reader: Reader) -> None:
 class Saying:
     """An engine that says a text, and nothing of kind and corners."""
 
+    sizes = ((94, 24),)
+    version = "a test"
+
     def __init__(self, text: str) -> None:
         self.logits = np.full((1, 18, BLANK + 1), -9, np.float32)
         symbols = encode(text)
@@ -69,7 +73,7 @@ class Saying:
 )
 def test_a_kind_is_named_where_only_one_carries_the_text(text: str, kind: Kind | None) -> None:
     reader = Reader(WEIGHTS, threads=1)
-    reader._engine = Saying(text)  # type: ignore[assignment]
+    reader.networks.network = replace(reader.networks.network, engine=Saying(text))
     reading = reader(np.full((40, 120, 3), 99, np.uint8))
     assert (reading.candidate, reading.kind) == (text, kind)
     assert reading.corners == ((0, 0), (120, 0), (120, 40), (0, 40))

@@ -13,6 +13,12 @@ from kplate.plates.automaton import Automaton
 #: Symbols below this probability at a step are not followed.
 _FLOOR: Final = 1e-4
 _MOST_SYMBOLS: Final = 6
+#: What less likely prefixes could still add to a text's probability is less than scores are told to.
+_HOPELESS: Final = 1e-5
+
+
+#: For each step the probability of the blank, and the symbols that are followed with theirs.
+Steps = list[tuple[float, list[tuple[int, float]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ def beam_search(
     automaton: Automaton | None,
     width: int = 12,
     alphabet: str = ALPHABET,
+    least: float = _HOPELESS,
 ) -> list[Path]:
     """Find the likeliest texts, best first.
 
@@ -87,13 +94,14 @@ def beam_search(
         automaton: Grammar that texts must follow; ``None`` allows every text.
         width: Number of prefixes kept at each step.
         alphabet: The symbols, in the order of the classes.
+        least: Prefixes of less than this share of the likeliest one's probability are given up at each step.
 
     Returns:
         Whole texts only; empty where no followed prefix is a plate's text.
     """
     beams: dict[tuple[int, ...], _Beam] = {(): _Beam(automaton.start if automaton else 1, blank=1.0)}
-    for row in probabilities:
-        beams = _advance(beams, row, automaton, width)
+    for blank, symbols in _steps(probabilities):
+        beams = _advance(beams, blank, symbols, automaton, width, least)
         if not beams:
             return []
     done = [
@@ -104,14 +112,28 @@ def beam_search(
     return sorted(done, key=lambda path: -path.probability)
 
 
+def _steps(probabilities: NDArray[np.float32]) -> Steps:
+    """Sort out what is followed."""
+    steps: Steps = [(blank, []) for blank in probabilities[:, -1].tolist()]
+    places = np.nonzero(probabilities[:, :-1] > _FLOOR)
+    values = probabilities[places].tolist()
+    for step, symbol, value in zip(*(axis.tolist() for axis in places), values, strict=True):
+        steps[step][1].append((symbol, value))
+    for _, symbols in steps:
+        if len(symbols) > _MOST_SYMBOLS:
+            symbols.sort(key=lambda item: -item[1])
+            del symbols[_MOST_SYMBOLS:]
+    return steps
+
+
 def _advance(
-    beams: dict[tuple[int, ...], _Beam], row: NDArray[np.float32], automaton: Automaton | None, width: int
+    beams: dict[tuple[int, ...], _Beam],
+    blank: float,
+    symbols: list[tuple[int, float]],
+    automaton: Automaton | None,
+    width: int,
+    share: float,
 ) -> dict[tuple[int, ...], _Beam]:
-    blank = float(row[-1])
-    likely = np.flatnonzero(row[:-1] > _FLOOR)
-    if len(likely) > _MOST_SYMBOLS:
-        likely = likely[np.argsort(-row[likely])[:_MOST_SYMBOLS]]
-    symbols = [(int(symbol), float(row[symbol])) for symbol in likely]
     after: dict[tuple[int, ...], _Beam] = {}
     for prefix, beam in beams.items():
         total = beam.blank + beam.symbol
@@ -130,10 +152,11 @@ def _advance(
             if state:
                 grown = _get(after, (*prefix, symbol), state, (*beam.peaks, probability))
                 grown.symbol += extended_from * probability
-    if len(after) <= width:
+    if len(after) == 1:
         return after
-    kept = sorted(after.items(), key=lambda item: -(item[1].blank + item[1].symbol))[:width]
-    return dict(kept)
+    ranked = sorted(after.items(), key=lambda item: -(item[1].blank + item[1].symbol))[:width]
+    least = share * (ranked[0][1].blank + ranked[0][1].symbol) if ranked else 0.0
+    return {prefix: beam for prefix, beam in ranked if beam.blank + beam.symbol >= least}
 
 
 def _get(

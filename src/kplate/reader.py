@@ -9,22 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kplate.ctc import Path, beam_search, greedy, softmax
-from kplate.engines import open_network
+from kplate.engines import Network
 from kplate.errors import WeightsError
 from kplate.images import Image, as_image
 from kplate.plates.grammar import display, kinds_of, use_of
 from kplate.plates.kinds import ELECTRIC_KINDS, UNREAD_KINDS, Kind, Use
 from kplate.plates.script import KOREA, Script
-from kplate.reader_light import Light, electric_odds, light_of
-from kplate.reader_views import Corners, fit_to_input, straighten, to_pixels
+from kplate.reader_light import MOST_ODDS, Light, electric_odds, light_of
+from kplate.reader_network import ReaderNetwork
+from kplate.reader_views import Corners, straighten, to_pixels, upright
 from kplate.results import json_line
 
 #: Crops are read at most this many at a time, to bound memory.
 _MOST_AT_ONCE: Final = 32
-#: Corners, as shares of the crop, where a network finds none.
-_WHOLE: Final = np.array((0, 0, 1, 0, 1, 1, 0, 1), np.float32)
 #: Probability of a motorcycle's plate from which on its texts count.
 _LOOKS_SO: Final = 0.5
+#: Width and height in px at which a plate is straightened where only its colour is looked at.
+_PLATE: Final = (192, 64)
+#: Odds after the colour's say from which on there is no doubt about an electric vehicle.
+_NO_DOUBT: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ class Reader:
     """Reads plate crops. One reader may be used from several threads at once.
 
     Attributes:
-        network: The network, and what runs it.
-        manifest: What is known about the network.
+        networks: What looks at crops: the network that reads, and what finds the plate's corners for it.
+        manifest: What is known about the network that reads.
         script: The symbols and the grammar that it reads by, as its manifest says.
         min_score: Readings below this score are not trusted.
     """
@@ -105,16 +108,20 @@ class Reader:
         """
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score must be from 0 to 1, not {min_score}")
-        self.network = open_network(weights, "reader", threads=threads, engine=engine, precision=precision)
-        self.manifest = self.network.manifest
+        self.networks = ReaderNetwork(weights, threads=threads, engine=engine, precision=precision)
+        self.manifest = self.networks.manifest
         try:
             self.script = Script(self.manifest.alphabet, self.manifest.extra.get("grammar", KOREA))
             self._kinds = tuple(Kind(kind) for kind in self.manifest.kinds)
         except ValueError as error:
-            raise WeightsError(f"cannot use {self.network.path}: {error}") from None
-        self._engine = self.network.engine
+            raise WeightsError(f"cannot use {self.networks.network.path}: {error}") from None
         self._automaton = self.script.automaton
         self.min_score = self.manifest.threshold if min_score is None else min_score
+
+    @property
+    def network(self) -> Network:
+        """The network that reads, and what runs it."""
+        return self.networks.network
 
     def __call__(self, image: Image | str | os.PathLike[str]) -> Reading:
         """Read one crop.
@@ -140,7 +147,7 @@ class Reader:
         lights = [light or light_of(image) for image in images]
         readings = self._look(images, lights)
         again = [i for i, reading in enumerate(readings) if reading.text is None and reading.candidate]
-        views = [straighten(images[i], readings[i].corners, self.manifest.input) for i in again]
+        views = [straighten(images[i], readings[i].corners) for i in again]
         pairs = [(i, view) for i, view in zip(again, views, strict=True) if view is not None]
         second = self._look([view.image for _, view in pairs], [lights[i] for i, _ in pairs])
         for (i, view), reading in zip(pairs, second, strict=True):
@@ -153,38 +160,41 @@ class Reader:
         readings: list[Reading] = []
         for start in range(0, len(images), _MOST_AT_ONCE):
             part = slice(start, start + _MOST_AT_ONCE)
-            batch = np.stack([fit_to_input(image, self.manifest.input) for image in images[part]])
-            outputs = self._engine.run(np.multiply(batch, np.float32(1 / 255), dtype=np.float32))
-            if outputs["logits"].shape[-1] != self.script.blank + 1:
+            seen = self.networks.run(images[part])
+            if seen.logits.shape[-1] != self.script.blank + 1:
                 raise WeightsError(
-                    f"cannot use {self.manifest.file}: it has {outputs['logits'].shape[-1] - 1} symbols, "
+                    f"cannot use {self.manifest.file}: it has {seen.logits.shape[-1] - 1} symbols, "
                     f"its manifest's alphabet {self.script.blank}"
                 )
-            steps = softmax(outputs["logits"], self.manifest.temperature)
-            kinds = softmax(outputs["kind"]) if "kind" in outputs else np.zeros((len(batch), 0), np.float32)
-            corners = outputs.get("corners", np.tile(_WHOLE, (len(batch), 1)))
-            rows = zip(images[part], steps, kinds, corners, lights[part], strict=True)
+            steps = softmax(seen.logits, self.manifest.temperature)
+            kinds = softmax(seen.kinds) if seen.kinds.shape[1] else seen.kinds
+            plates: Sequence[Image | None] = seen.plates or [None] * len(seen.corners)
+            rows = zip(images[part], lights[part], steps, kinds, seen.corners, plates, strict=True)
             readings += [self._interpret(*row) for row in rows]
         return readings
 
     def _interpret(
         self,
         image: Image,
+        light: Light,
         steps: NDArray[np.float32],
         kinds: NDArray[np.float32],
         corners: NDArray[np.float32],
-        light: Light,
+        plate: Image | None,
     ) -> Reading:
-        height, width = image.shape[:2]
-        quad = to_pixels(corners, width, height)
+        quad = to_pixels(corners, *image.shape[1::-1])
         alphabet = self.script.alphabet
-        paths = self._likely(beam_search(steps, self._automaton, alphabet=alphabet), kinds)
-        best = paths[0] if paths else greedy(steps, alphabet)
+        paths = beam_search(steps, self._automaton, alphabet=alphabet)
+        likeliest = self._likeliest(paths, kinds)
+        best = likeliest or greedy(steps, alphabet)
         if not best.text:
             return Reading(None, None, None, 0.0, (), None, 0.0, None, None, quad)
-        score = min(best.probability, 1.0) if paths else 0.0
-        text = best.text if paths and score >= self.min_score else None
-        kind, kind_score = self._kind(self._by_colour(kinds, image, quad, light), best)
+        score = min(best.probability, 1.0) if likeliest else 0.0
+        text = best.text if likeliest and score >= self.min_score else None
+        if light.coloured:
+            straight = upright(image, corners, _PLATE) if plate is None else plate
+            kinds = self._by_colour(kinds, straight, light)
+        kind, kind_score = self._kind(kinds, best)
         electric = kind in ELECTRIC_KINDS if light.coloured and kind else None
         shown, use = (display(best.text), use_of(best.text)) if self._automaton else (best.text, None)
         return Reading(
@@ -192,23 +202,24 @@ class Reader:
             kind and kind.value, kind_score, use, electric, quad,
         )  # fmt: skip
 
-    def _likely(self, paths: list[Path], kinds: NDArray[np.float32]) -> list[Path]:
-        """Leave out motorcycles' texts, which are those of cars less a number, unless the plate looks so."""
-        if Kind.MOTORCYCLE_OLD not in self._kinds:
-            return paths
-        if kinds[self._kinds.index(Kind.MOTORCYCLE_OLD)] > _LOOKS_SO:
-            return paths
-        return [path for path in paths if use_of(path.text) is not Use.MOTORCYCLE]
+    def _likeliest(self, paths: list[Path], kinds: NDArray[np.float32]) -> Path | None:
+        """Choose the first text; those of motorcycles are cars' less a number, so the plate must look so."""
+        machine = Kind.MOTORCYCLE_OLD
+        if machine not in self._kinds or kinds[self._kinds.index(machine)] > _LOOKS_SO:
+            return paths[0] if paths else None
+        return next((path for path in paths if use_of(path.text) is not Use.MOTORCYCLE), None)
 
-    def _by_colour(
-        self, kinds: NDArray[np.float32], image: Image, quad: Corners, light: Light
-    ) -> NDArray[np.float32]:
+    def _by_colour(self, kinds: NDArray[np.float32], plate: Image, light: Light) -> NDArray[np.float32]:
         """Weigh the kinds of electric vehicles against the others by the colour of the plate's ground."""
         electric = [i for i, kind in enumerate(self._kinds) if kind in ELECTRIC_KINDS]
-        if not light.coloured or not electric:
+        if not electric:
             return kinds
+        looks_electric = float(kinds[electric].sum())
+        against = max(1 - looks_electric, 0.0)
+        if min(looks_electric, against) * MOST_ODDS < _NO_DOUBT * max(looks_electric, against):
+            return kinds  # no colour could change this
         weighed = kinds.copy()
-        weighed[electric] *= np.exp(electric_odds(image, quad, light))
+        weighed[electric] *= np.exp(electric_odds(plate, light))
         weighed /= weighed.sum()
         return weighed
 

@@ -4,31 +4,30 @@ Electric vehicles' plates differ from white ones in little more than a light blu
 white plates blue. The network sees one plate; the whole picture shows what the light does to everything.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from kplate.images import Image
-from kplate.results import Point
 
 #: A picture shows colour where this share of its pixels differs from one common tint by so many steps of 255.
 #: Grey cameras stay under 2 steps; colour photographs of a white car on grey ground reach 9.
 _COLOUR_STEPS: Final = 5.0
 _COLOUR_SHARE: Final = 0.02
-#: Pixels along the longer side that are looked at for colour, about.
-_SAMPLED: Final = 128
+#: Pixels of a picture that are looked at for colour, at most.
+_SAMPLED: Final = 4096
 #: Pixels darker than this say nothing about colour.
 _DARK: Final = 16.0
 #: Pixels with a channel above the first and all above the second are left out: a tint that is clipped in one
 #: channel looks like colour there.
 _CLIPPED: Final = (245.0, 100.0)
-#: Size at which a plate's ground is looked at, in px, and how much is left out at its edges, where the
-#: border and the bolts are.
-_GROUND: Final = (48, 16)
-_EDGE: Final = (3, 2)
+#: Rows and columns of a plate's ground that are looked at, about, and how many are left out at its edges,
+#: where the border and the bolts are.
+_GROUND: Final = (16, 48)
+_EDGE: Final = (2, 3)
 #: Share of a plate's brightest pixels that are ground, at least.
 _BRIGHT: Final = 0.4
 #: A picture's own blueness is light only in part: the rest is the sky and the car in it.
@@ -39,6 +38,8 @@ _LIGHT_SHARE: Final = 0.5
 _HALFWAY: Final = 0.22
 _WORTH: Final = 20.0
 _MOST: Final = 6.0
+MOST_ODDS: Final = math.exp(_MOST)
+"""The colour's say at most: by what it multiplies the odds of an electric vehicle, or divides them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def light_of(image: Image) -> Light:
     Args:
         image: uint8 H x W x 3 BGR.
     """
-    step = max(1, int(max(image.shape[:2]) / _SAMPLED))
+    step = math.ceil(math.sqrt(image.shape[0] * image.shape[1] / _SAMPLED))
     channels = cv2.split(np.asarray(image[::step, ::step], np.float32))
     highest = np.maximum(np.maximum(channels[0], channels[1]), channels[2])
     lowest = np.minimum(np.minimum(channels[0], channels[1]), channels[2])
@@ -77,30 +78,27 @@ def light_of(image: Image) -> Light:
     return Light(bool(coloured), 3 * (sums[0] - sums[2]) / sum(sums))
 
 
-def electric_odds(image: Image, corners: tuple[Point, Point, Point, Point], light: Light) -> float:
+def electric_odds(plate: Image, light: Light) -> float:
     """Return what the ground's colour says for an electric vehicle's plate and against a white one.
 
     Args:
-        image: uint8 H x W x 3 BGR.
-        corners: The plate's, in px of the image.
-        light: Of the picture that the image comes from.
+        plate: Straightened, uint8 H x W x 3 BGR.
+        light: Of the picture that the plate comes from.
 
     Returns:
         Log-odds from -6 to 6.
     """
-    blueness = _ground_blueness(image, corners) - _LIGHT_SHARE * light.blueness
-    return float(np.clip(_WORTH * (blueness - _HALFWAY), -_MOST, _MOST))
+    blueness = _ground_blueness(plate) - _LIGHT_SHARE * light.blueness
+    return min(max(_WORTH * (blueness - _HALFWAY), -_MOST), _MOST)
 
 
-def _ground_blueness(image: Image, corners: tuple[Point, Point, Point, Point]) -> float:
+def _ground_blueness(plate: Image) -> float:
     """Return how much bluer than red the plate's ground is, as a share of its level."""
-    width, height = _GROUND
-    target = np.array(((0, 0), (width, 0), (width, height), (0, height)), np.float32)
-    matrix = cv2.getPerspectiveTransform(np.array(corners, np.float32), target)
-    plate = cv2.warpPerspective(image, matrix, _GROUND, borderMode=cv2.BORDER_REPLICATE)
-    inner = plate[_EDGE[1] : -_EDGE[1], _EDGE[0] : -_EDGE[0]].reshape(-1, 3).astype(np.float32)
+    down, across = (max(1, side // most) for side, most in zip(plate.shape[:2], _GROUND, strict=True))
+    sampled = plate[down // 2 :: down, across // 2 :: across]
+    inner = sampled[_EDGE[0] : -_EDGE[0], _EDGE[1] : -_EDGE[1]].reshape(-1, 3).astype(np.float32)
     level = inner @ np.ones(3, np.float32)
     place = int(len(level) * (1 - _BRIGHT))
-    ground: NDArray[np.float32] = inner[level >= np.partition(level, place)[place]]
-    blue, green, red = np.median(ground, 0).tolist()
+    ground = inner[level >= np.partition(level, place)[place]]
+    blue, green, red = np.partition(ground, len(ground) // 2, axis=0)[len(ground) // 2].tolist()
     return float(3 * (blue - red) / max(blue + green + red, 1.0))

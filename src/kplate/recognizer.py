@@ -31,8 +31,6 @@ _PLAIN_VEHICLE: Final = "car"
 _GROW: Final = (0.08, 0.16)
 #: Pictures of fewer pixels across hold no plate that anyone could read.
 _SMALLEST_SIDE: Final = 8
-#: Pixels across that are enough to tell colour from infra-red.
-_COLOUR_SAMPLE: Final = 120
 #: Of two plate boxes one of which lies in the other by more than this share of its area, both show the
 #: same plate, or one shows a line of it. Real plates do not lie in one another.
 _SAME_PLATE: Final = 0.7
@@ -186,8 +184,7 @@ class Recognizer:
         windows = [crop_window(item.box, image.shape[1], image.shape[0]) for item in found]
         crops = [image[top:bottom, left:right] for left, top, right, bottom in windows]
         # A single plate may be grey in broad daylight: whether colour says anything, the whole picture shows.
-        step = max(1, max(image.shape) // _COLOUR_SAMPLE)
-        readings = self.reader.read_batch(crops, light=light_of(image[::step, ::step]))
+        readings = self.reader.read_batch(crops, light=light_of(image))
         plates = [
             _plate(reading, item.box, window[:2], item.score, owner(item.box, vehicles))
             for item, window, reading in zip(found, windows, readings, strict=True)

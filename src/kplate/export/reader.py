@@ -1,4 +1,6 @@
-"""Exports a trained reader to ONNX with its manifest, checked against PyTorch.
+"""Exports a trained reader to ONNX with its manifests, checked against PyTorch.
+
+kplate's own reader is cut in two where it straightens the plate; see :mod:`kplate.reader_network`.
 
 Example:
     python -m kplate.export.reader runs/reader/checkpoint.pt --out src/kplate/weights
@@ -7,6 +9,7 @@ Example:
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,11 @@ from torch import Tensor, nn
 
 from kplate.errors import KplateError
 from kplate.export.onnx import export_onnx
+from kplate.nets.lprnet import LprNet
+from kplate.nets.lprnet_published import LprNetPublished
 from kplate.nets.readers import DEFAULT, ReaderNet
 from kplate.plates.kinds import Kind
+from kplate.reader_network import CROP, STRAIGHTENED
 from kplate.training.reader_checkpoint import load_checkpoint, network_of, script_of
 from kplate.weights import Manifest, fingerprint, write_manifest
 
@@ -24,23 +30,76 @@ from kplate.weights import Manifest, fingerprint, write_manifest
 DEFAULT_THRESHOLD = 0.5
 
 
+class LocatorForExport(nn.Module):
+    """The part of the reader that finds the plate's corners in a crop."""
+
+    names = ("corners",)
+
+    def __init__(self, network: LprNet) -> None:
+        super().__init__()
+        self.network = network
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the input, in px."""
+        return self.network.localisation.SIZE
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Map crops, float32 (N, 3, H, W) RGB in 0..1, to corners (N, 8)."""
+        return (self.network.localisation(image),)
+
+
 class ReaderForExport(nn.Module):
-    """The reader with the outputs that ship, as a tuple.
+    """The part that reads a plate which is straightened and normalised.
 
     Attributes:
         names: Of the outputs; networks that tell no kinds have no ``kind``.
     """
 
-    def __init__(self, network: ReaderNet) -> None:
+    def __init__(self, network: LprNet) -> None:
         super().__init__()
         self.network = network
-        tells_kinds = network.config.kinds > 0
-        self.names = ("logits", "kind", "corners") if tells_kinds else ("logits", "corners")
+        self.names = ("logits", "kind") if network.config.kinds else ("logits",)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the input, in px."""
+        return self.network.config.plate_size
+
+    def forward(self, plate: Tensor) -> tuple[Tensor, ...]:
+        """Map plates, float32 (N, 3, H, W), to logits (N, 18, 81) and kinds (N, kinds)."""
+        logits, kind, _ = self.network.read(plate)
+        return (logits, kind)[: len(self.names)]
+
+
+class WholeReaderForExport(nn.Module):
+    """A reader that is exported in one piece."""
+
+    names = ("logits", "corners")
+
+    def __init__(self, network: LprNetPublished) -> None:
+        super().__init__()
+        self.network = network
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the input, in px."""
+        return self.network.config.input_size
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Map float32 (N, 3, H, W) RGB in 0..1 to logits (N, 18, 81), kind (N, kinds), corners (N, 8)."""
+        """Map crops, float32 (N, 3, H, W) RGB in 0..1, to logits (N, 18, 81) and corners (N, 8)."""
         output = self.network(image)
-        return tuple(getattr(output, name) for name in self.names)
+        return output.logits, output.corners
+
+
+Part = LocatorForExport | ReaderForExport | WholeReaderForExport
+
+
+def parts_of(network: ReaderNet) -> dict[str, Part]:
+    """Return what a reader is exported as, by the task of each part."""
+    if isinstance(network, LprNetPublished):
+        return {"reader": WholeReaderForExport(network)}
+    return {"locator": LocatorForExport(network), "reader": ReaderForExport(network)}
 
 
 def load_network(checkpoint: Path) -> tuple[ReaderNet, dict[str, Any]]:
@@ -65,7 +124,7 @@ def export_reader(
     temperature: float | None,
     facts: dict[str, Any],
 ) -> Manifest:
-    """Write ``reader.onnx`` and ``reader.json`` into a folder.
+    """Write ``reader.onnx``, its ``locator.onnx`` and their manifests into a folder.
 
     Args:
         checkpoint: A checkpoint of :mod:`kplate.training.reader`.
@@ -80,26 +139,18 @@ def export_reader(
     """
     network, state = load_network(checkpoint)
     script, calibration = script_of(state), state.get("calibration") or {}
-    config = network.config
-    width, height = config.input_size
-    path = out / "reader.onnx"
-    exported = ReaderForExport(network)
-    export_onnx(
-        exported,
-        path,
-        [(2, 3, height, width), (1, 3, height, width), (5, 3, height, width)],
-        exported.names,
-        {0: torch.export.Dim("batch", min=1, max=256)},
-    )
+    parts = parts_of(network)
     training = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1)} | facts.get(
         "training", {}
     )
+    named = name or state.get("architecture", DEFAULT)
+    files = {task: _write(part, out / f"{task}.onnx") for task, part in parts.items()}
     manifest = Manifest(
-        name=name or state.get("architecture", DEFAULT),
+        name=named,
         task="reader",
-        file=path.name,
-        sha256=fingerprint(path),
-        input=config.input_size,
+        file=files["reader"].name,
+        sha256=fingerprint(files["reader"]),
+        input=parts["reader"].size,
         alphabet=script.alphabet,
         kinds=tuple(state.get("kinds", [kind.value for kind in Kind])),
         threshold=calibration.get("threshold", DEFAULT_THRESHOLD) if threshold is None else threshold,
@@ -108,8 +159,27 @@ def export_reader(
         training=training,
         accuracy=facts.get("accuracy", {}),
     )
+    if "locator" in parts:
+        own = {STRAIGHTENED: True, CROP: network.config.input_size}
+        manifest = replace(manifest, extra=manifest.extra | own)
+        locator = Manifest(
+            name=named,
+            task="locator",
+            file=files["locator"].name,
+            sha256=fingerprint(files["locator"]),
+            input=parts["locator"].size,
+            training=training,
+        )
+        write_manifest(out / "locator.json", locator)
     write_manifest(out / "reader.json", manifest)
     return manifest
+
+
+def _write(part: Part, path: Path) -> Path:
+    width, height = part.size
+    batches: dict[int, Any] = {0: torch.export.Dim("batch", min=1, max=256)}
+    export_onnx(part, path, [(n, 3, height, width) for n in (2, 1, 5)], part.names, batches)
+    return path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kplate.reader_views import LEAST_VARIANCE
+
 STEPS = 18
 
 
@@ -106,7 +108,9 @@ class LocalisationNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Map (N, 3, H, W) to (N, 8) corners as shares of the crop."""
         size = (self.SIZE[1], self.SIZE[0])
-        small = F.interpolate(image, size=size, mode="bilinear", align_corners=False)
+        small = image
+        if image.shape[2:] != size:
+            small = F.interpolate(image, size=size, mode="bilinear", align_corners=False)
         features = self.features(small * 2 - 1).flatten(1)
         corners: Tensor = self.corners(self.hidden(features))
         return corners
@@ -145,6 +149,14 @@ def straighten(image: Tensor, corners: Tensor, size: tuple[int, int]) -> Tensor:
     y = ((y1 - y0 + g * y1) * u + (y3 - y0 + h * y3) * v + y0) * scale
     grid = torch.stack((x, y), -1).reshape(-1, height, width, 2) * 2 - 1
     return F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def normalised(plate: Tensor) -> Tensor:
+    """Give each plate (N, 3, H, W) in 0..1 a brightness of zero mean and unit variance."""
+    mean = plate.mean((1, 2, 3), keepdim=True)
+    variance = (plate - mean).square().mean((1, 2, 3), keepdim=True)
+    # A finite slope where the grid left the picture.
+    return (plate - mean) / (variance + LEAST_VARIANCE).sqrt()
 
 
 class LprNet(nn.Module):
@@ -189,10 +201,16 @@ class LprNet(nn.Module):
         if guide is not None:
             used = torch.where(guide.isnan(), used, guide)
         with torch.autocast(image.device.type, enabled=False):
-            plate = straighten(image.float(), used, self.config.plate_size)
-            mean = plate.mean((1, 2, 3), keepdim=True)
-            variance = (plate - mean).square().mean((1, 2, 3), keepdim=True)
-            plate = (plate - mean) / (variance + 4e-4).sqrt()  # finite slope where the grid left the picture
+            plate = normalised(straighten(image.float(), used, self.config.plate_size))
+        logits, kind, attention = self.read(plate)
+        return LprNetOutput(logits, kind, corners, attention)
+
+    def read(self, plate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Read N plates that are straightened and normalised, (N, 3, H, W).
+
+        Returns:
+            Logits, kinds and attention, as :class:`LprNetOutput` has them.
+        """
         middle = self.middle(self.stem(plate))
         late = self.late(middle)
         pooled = torch.cat((middle.mean((2, 3)), late.mean((2, 3))), 1)
@@ -202,4 +220,4 @@ class LprNet(nn.Module):
         looked = torch.bmm(attention.to(late.dtype), late.flatten(2).transpose(1, 2))
         logits = self.classifier(looked + self.step)
         shape = (-1, STEPS, late.shape[2], late.shape[3])
-        return LprNetOutput(logits, self.kind(context), corners, attention.reshape(shape))
+        return logits, self.kind(context), attention.reshape(shape)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kplate.nets.lprnet import STEPS, LprNet, LprNetConfig, LprNetOutput, straighten
+from kplate.nets.lprnet import STEPS, LprNet, LprNetConfig, LprNetOutput, normalised, straighten
 from kplate.nets.lprnet_published import FIRST, STRIDE
 
 
@@ -70,10 +70,7 @@ class AblatedLprNet(LprNet):
     def _features(self, image: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is seen in the straightened plate, (N, width, H', W'), and in all of it, (N, width)."""
         with torch.autocast(image.device.type, enabled=False):
-            plate = straighten(image.float(), corners, self.config.plate_size)
-            mean = plate.mean((1, 2, 3), keepdim=True)
-            variance = (plate - mean).square().mean((1, 2, 3), keepdim=True)
-            plate = (plate - mean) / (variance + 4e-4).sqrt()
+            plate = normalised(straighten(image.float(), corners, self.config.plate_size))
         middle = self.middle(self.stem(plate))
         late = self.late(middle)
         context = F.relu(self.context(torch.cat((middle.mean((2, 3)), late.mean((2, 3))), 1)))

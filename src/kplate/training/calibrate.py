@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 
 from kplate import weights
 from kplate.ctc import beam_search, softmax
-from kplate.engines import open_engine
 from kplate.plates.automaton import plate_automaton
 from kplate.plates.grammar import is_valid
 from kplate.reader import Reader
-from kplate.reader_views import fit_to_input
+from kplate.reader_network import ReaderNetwork
 from kplate.synth.crops import PlateCrop, sample_crop, sample_negative
 
 _TEMPERATURES: Final = (0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8)
@@ -84,11 +83,11 @@ def calibration_error(scores: Floats, right: Floats, bins: int = 10) -> float:
 
 def raw_logits(folder: Path, crops: Sequence[PlateCrop]) -> NDArray[np.float32]:
     """Return the network's logits of a first look, float32 (N, steps, classes)."""
-    path, manifest = weights.load(folder, "reader")
-    engine = open_engine(path)
-    views = [fit_to_input(crop.image, manifest.input) for crop in crops]
-    batches = [np.stack(views[start : start + _BATCH]) for start in range(0, len(views), _BATCH)]
-    return np.concatenate([engine.run(b.astype(np.float32) / np.float32(255))["logits"] for b in batches])
+    networks = ReaderNetwork(folder)
+    images = [crop.image for crop in crops]
+    return np.concatenate(
+        [networks.run(images[start : start + _BATCH]).logits for start in range(0, len(images), _BATCH)]
+    )
 
 
 def read_all(folder: Path, crops: Sequence[PlateCrop], min_score: float) -> tuple[Floats, Floats]:

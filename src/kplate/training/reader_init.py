@@ -18,6 +18,7 @@ from kplate.errors import WeightsError
 from kplate.files import printable
 from kplate.nets.lprnet import LprNet, LprNetConfig
 from kplate.nets.readers import DEFAULT
+from kplate.reader_network import CROP, locator_beside
 from kplate.training.reader_checkpoint import BEST, LATEST, config_of, load_checkpoint, script_of
 from kplate.training.reader_data import RenderedPlates
 from kplate.weights import Manifest
@@ -67,22 +68,28 @@ def load_weights(source: str) -> Weights:
     if source != SHIPPED and not path.exists():
         raise WeightsError(f"cannot load {printable(source)}: no such file or folder")
     file, manifest = shipped.load(None if source == SHIPPED else path, "reader")
-    network = from_onnx(file, manifest)
+    locator, _ = shipped.load(locator_beside(file), "locator")
+    network = from_onnx(file, locator, manifest)
     return Weights(network.config, network.state_dict(), manifest.alphabet, bool(manifest.kinds))
 
 
-def from_onnx(path: Path, manifest: Manifest) -> LprNet:
+def from_onnx(path: Path, locator: Path, manifest: Manifest) -> LprNet:
     """Rebuild the trainable network of an exported one.
+
+    Args:
+        path: The ``.onnx`` file of what reads.
+        locator: That of what finds the corners.
+        manifest: Of the former.
 
     Raises:
         WeightsError: It was not exported from this network.
     """
-    values = _values(path)
+    values = _values(locator) | _values(path)
     try:
         width = values[f"{_PREFIX}mix.0.weight"].shape[0]
         rows, columns = values[f"{_PREFIX}position"].shape[2:]
         config = LprNetConfig(
-            input_size=manifest.input,
+            input_size=tuple(manifest.extra[CROP]),
             plate_size=(columns * LprNet.STRIDE[0], rows * LprNet.STRIDE[1]),
             symbols=values[f"{_PREFIX}classifier.2.bias"].shape[0] - 1,
             kinds=values[f"{_PREFIX}kind.bias"].shape[0],
@@ -90,7 +97,7 @@ def from_onnx(path: Path, manifest: Manifest) -> LprNet:
         )
         network = LprNet(config).eval()
         folded = _assign(network, values)
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError) as error:
         raise WeightsError(
             f"cannot train {printable(path)} further: it was not exported from this network ({error})"
         ) from error

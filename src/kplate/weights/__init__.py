@@ -16,8 +16,9 @@ from typing import Any, Final
 from kplate.errors import WeightsError
 from kplate.files import StrPath, printable, reason_of, write_atomic
 
-#: The tasks there are networks for. ``<task>.json`` is the manifest's name in a folder of weights.
-TASKS: Final = ("detector", "reader")
+#: The tasks there are networks for: finding plates, finding a plate's corners in a crop, reading the plate
+#: that was straightened by them. ``<task>.json`` is the manifest's name in a folder of weights.
+TASKS: Final = ("detector", "locator", "reader")
 #: What a network's numbers may be, the most precise first.
 PRECISIONS: Final = ("float32", "float16", "int8")
 #: The kinds of files a network may be in.
@@ -34,7 +35,7 @@ class Manifest:
 
     Attributes:
         name: Of the network, such as ``kplate-nano``.
-        task: ``detector`` or ``reader``.
+        task: One of :data:`TASKS`.
         file: The network's file, beside the manifest.
         sha256: Checksum of that file, 64 lower-case hexadecimal digits.
         input: Width and height of the network's input, in pixels.
@@ -76,7 +77,7 @@ def load(weights: StrPath | None, task: str) -> tuple[Path, Manifest]:
         weights: A folder that holds ``<task>.json``, a manifest, or a network whose manifest lies beside
             it under the same name, its suffix replaced by ``.json`` or followed by it; None for the network
             that ships with kplate.
-        task: ``detector`` or ``reader``.
+        task: One of :data:`TASKS`.
 
     Returns:
         The network's file and its manifest.
@@ -105,7 +106,7 @@ def find(weights: StrPath | None, task: str) -> list[tuple[Path, Manifest]]:
 
     Args:
         weights: As for :func:`load`.
-        task: ``detector`` or ``reader``.
+        task: One of :data:`TASKS`.
 
     Returns:
         The path of each manifest, which :func:`load` takes, and the manifest. The networks' files are not
