@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kplate.detector import Detector, Head, Rule, decode, suppress
+from kplate.detector import Detector, Head, Rule, decode, suppress, vote
 from kplate.errors import ImageError, WeightsError
 from kplate.images.letterbox import letterbox
 from kplate.synth.scenes import demo_scene
@@ -101,6 +101,18 @@ def test_a_box_inside_a_better_one_goes_only_where_asked():
 
 def test_suppression_of_nothing():
     assert suppress(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), Rule(0.5)).tolist() == []
+
+
+def test_boxes_around_a_kept_one_say_where_it_lies():
+    kept = np.array([(0, 0, 100, 50), (300, 0, 400, 50)], np.float32)
+    beside = np.array([(10, 0, 110, 50), (10, 0, 110, 50), (90, 0, 190, 50)], np.float32)
+    boxes, scores = np.concatenate((kept, beside)), np.array([0.8, 0.9, 0.6, 0.3, 0.8], np.float32)
+    voted = vote(kept, scores[:2], boxes, scores)
+    share = 0.6 * (90 / 110)  # the third scores less than half, and the fourth lies elsewhere
+    assert voted[0] == pytest.approx((10 * share / (0.8 + share), 0, 100 + 10 * share / (0.8 + share), 50))
+    assert voted[1].tolist() == [300, 0, 400, 50]
+    assert vote(kept[:0], scores[:0], boxes, scores).shape == (0, 4)
+    assert np.isfinite(vote(kept, np.zeros(2, np.float32), boxes, np.zeros(5, np.float32))).all()
 
 
 @pytest.mark.parametrize(
@@ -203,6 +215,13 @@ def test_one_detector_serves_several_threads(detector):
     for thread in threads:
         thread.join()
     assert found == expected
+
+
+def test_no_box_depends_on_the_threshold():
+    scene = demo_scene(np.random.default_rng(3)).image
+    few, many = Detector(threads=1, min_score=0.7)(scene), Detector(threads=1, min_score=0.05)(scene)
+    assert few
+    assert set(few) <= set(many)
 
 
 def test_min_score_counts_for_all_classes():

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from kplate.boxes import iou_matrix
 from kplate.engines import Network, open_model, open_network
 from kplate.engines.sizes import fitting
 from kplate.errors import WeightsError
@@ -47,6 +48,11 @@ _PLATE_RULE: Final = Rule(0.3, 0.6)
 _RULES: Final = {"car": _VEHICLE_RULE, "license_plate": _PLATE_RULE, "disabled_sticker": _PLATE_RULE}
 #: For the other classes of a custom network: Darknet's own choice (src/detector.c, nms = .45).
 _OTHER_RULE: Final = Rule(0.45)
+#: Overlap (IoU) from which a box that went has a say on where the kept one lies, and the least share of its
+#: score that it must have.
+_VOTES_FROM: Final = 0.5
+_VOTES_LEAST: Final = 0.5
+_TINY: Final = 1e-9
 #: Boxes of one class that go into suppression at most; pictures hold far fewer.
 _MOST_BOXES: Final = 1000
 #: exp() of more than this is no size of anything in a picture.
@@ -148,6 +154,28 @@ def suppress(boxes: Array, scores: Array, rule: Rule) -> NDArray[np.intp]:
         gone |= (common > rule.inside * smaller) & (smaller >= rule.least * larger)
         order = rest[~gone]
     return np.asarray(kept, np.intp)
+
+
+def vote(kept: Array, kept_scores: Array, boxes: Array, scores: Array) -> Array:
+    """Let all boxes around a kept one have their say on where it lies, by score times overlap.
+
+    Several cells and anchors find one object, each a little beside it; their mean lies closer than the
+    surest. Box voting: S. Gidaris and N. Komodakis, "Object detection via a multi-region and semantic
+    segmentation-aware CNN model", ICCV 2015.
+
+    Args:
+        kept: K x 4 (``x1, y1, x2, y2``), of one class.
+        kept_scores: K.
+        boxes: M x 4, of the same class; the kept ones are among them.
+        scores: M.
+
+    Returns:
+        K x 4.
+    """
+    overlaps = iou_matrix(kept, boxes)
+    heard = (overlaps >= _VOTES_FROM) & (scores >= _VOTES_LEAST * kept_scores[:, None])
+    weights = np.where(heard, np.maximum(scores, _TINY) * overlaps, 0)
+    return np.asarray(weights @ boxes / weights.sum(1, keepdims=True), np.float32)
 
 
 class Detector:
@@ -267,7 +295,9 @@ class Detector:
 
     def _detections(self, outputs: Mapping[str, Array], boxed: Letterbox) -> tuple[Detection, ...]:
         classes = len(self.labels)
-        parts = [decode(self._output(outputs, head), head, classes, self._least) for head in self.heads]
+        # Boxes below the threshold are not told, but vote, so that no box depends on the threshold.
+        least = [_VOTES_LEAST * score for score in self._least]
+        parts = [decode(self._output(outputs, head), head, classes, least) for head in self.heads]
         boxes, scores, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
         boxes = boxed.restore(boxes)
         sides = boxes[:, 2:] - boxes[:, :2]
@@ -275,12 +305,13 @@ class Detector:
         boxes, scores, labels = boxes[real], scores[real], labels[real]
         found = []
         for label in sorted(set(labels.tolist())):
-            members = np.flatnonzero(labels == label)
+            voters = np.flatnonzero(labels == label)
+            told = voters[scores[voters] >= self._least[label]]
             name = self.labels[label]
-            rule = _RULES.get(name, _OTHER_RULE)
-            for n in members[suppress(boxes[members], scores[members], rule)]:
-                x1, y1, x2, y2 = map(float, boxes[n])
-                found.append(Detection(name, (x1, y1, x2, y2), float(scores[n])))
+            kept = told[suppress(boxes[told], scores[told], _RULES.get(name, _OTHER_RULE))]
+            voted = vote(boxes[kept], scores[kept], boxes[voters], scores[voters])
+            for (x1, y1, x2, y2), score in zip(voted.tolist(), scores[kept].tolist(), strict=True):
+                found.append(Detection(name, (x1, y1, x2, y2), score))
         return tuple(sorted(found, key=lambda detection: -detection.score))
 
     def _output(self, outputs: Mapping[str, Array], head: Head) -> Array:
