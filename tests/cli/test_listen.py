@@ -71,7 +71,8 @@ def _asked(subscriber: Subscriber) -> bool:  # noqa: F811
         (("--camera", "a=b", "--snapshot-every", "0"), 2, "at least one second"),
         (("--camera", "a=b", "--bay", "x=c", "--snapshot-every", "180"), 1, "names the camera 'c'"),
         (("--camera", "a=b", "--mqtt", "http://x"), 1, "not an address of a broker"),
-        ((), 2, "--camera"),
+        ((), 1, "--camera"),
+        (("--bays", "none.toml", "--mqtt", "mqtt://x"), 1, "none.toml"),
     ],
 )
 def test_bad_input(

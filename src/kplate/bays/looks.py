@@ -12,7 +12,9 @@ from kplate.images import Image
 from kplate.results import Box
 
 #: Columns and rows of a look. A car's windows, lamps and wheels are a few cells each.
-_SIZE: Final = (48, 36)
+COLUMNS: Final = 48
+_SIZE: Final = (COLUMNS, 36)
+SHAPE: Final = (2, *_SIZE[::-1])
 _BLUR: Final = 1.2  # cells; lets the camera sway a little
 #: Share of a box that is left out on each side: what is seen there is mostly behind the vehicle.
 _MARGIN: Final = 0.12
@@ -67,13 +69,16 @@ def look_of(image: Image, box: Box, light: float) -> Look | None:
     return Look(edges.astype(np.float32), (left, top, right, bottom), light)
 
 
-def likeness(then: Look, now: Look, covers: Iterable[Box]) -> float | None:
+def likeness(
+    then: Look, now: Look, covers: Iterable[Box], hidden: NDArray[np.bool_] | None = None
+) -> float | None:
     """Compare two looks of a place.
 
     Args:
         then: How it looked.
         now: How it looks.
         covers: Boxes of what stands before it now, px.
+        hidden: Columns of the place that something hides, bool :data:`COLUMNS`; None for none.
 
     Returns:
         1 where the edges are the same, about 0 where they have nothing in common; None where too little of
@@ -86,6 +91,8 @@ def likeness(then: Look, now: Look, covers: Iterable[Box]) -> float | None:
         x1, x2 = (min(max(round((x - left) * across), 0), _SIZE[0]) for x in (box[0], box[2]))
         y1, y2 = (min(max(round((y - top) * down), 0), _SIZE[1]) for y in (box[1], box[3]))
         seen[y1:y2, x1:x2] = 0
+    if hidden is not None:
+        seen[:, hidden] = 0
     if seen.mean() < _LEAST_SEEN:
         return None
     product = float((then.edges * now.edges * seen).sum())

@@ -7,10 +7,12 @@ from typing import Any, Final
 
 from kplate.bays.closer import Recognise, closer_permit, closer_plate
 from kplate.bays.geometry import Ground
+from kplate.bays.memory import Picture
 from kplate.bays.model import CHARGING, Bay, BayCamera, BayKind, Bays
 from kplate.bays.occupancy import Change, Occupancy, Seen, View
 from kplate.bays.occupant import Occupant
 from kplate.bays.rules import NO_PERMIT, Review, reviews
+from kplate.bays.state import State, occupant_of, saved_bay
 from kplate.boxes import iou
 from kplate.events import (
     Event,
@@ -115,6 +117,28 @@ class BayMonitor:
         self._size = (0, 0)
         self._time: float | None = None
         self._pictures: dict[str, Mapping[str, Image]] = {}
+        self._resumed: State | None = None
+        self._wall: datetime | None = None
+
+    def resume(self, state: State) -> None:
+        """Go on from what an earlier run knew; to be called before the first update.
+
+        What stands in a bay then is the vehicle that stood there, unless its plate or its looks say
+        otherwise. What was known of bays that are elsewhere now is forgotten.
+
+        Args:
+            state: What :meth:`state` returned.
+        """
+        self._resumed = state
+
+    def state(self) -> State | None:
+        """Return what is known after the last update; None before the first."""
+        if self._wall is None:
+            return None
+        bays = zip(self.camera.bays, self._occupants, self._occupancies, strict=True)
+        return State(
+            self._wall, self._size, tuple(saved_bay(bay, car, place.memory) for bay, car, place in bays)
+        )
 
     def update(self, result: FrameResult) -> list[Event]:
         """Take in a frame.
@@ -128,9 +152,13 @@ class BayMonitor:
         self._pictures = {}
         frame = result.frame
         step = 0.0 if self._time is None else frame.time - self._time
-        self._time = frame.time
+        self._time, self._wall = frame.time, frame.wall
+        seen = tuple(self._seen(result))
+        if self._resumed is not None:
+            self._take_up(self._resumed, frame)
+            self._resumed = None
         single = self._apart or step > _APART
-        view = View.of(frame.time, step, single, frame.image, self._seen(result))
+        view = View(frame.time, step, Picture.of(frame.image, single), seen)
         return [event for bay in range(len(self._occupants)) for event in self._follow(bay, view, result)]
 
     def pictures(self, event: Event) -> Mapping[str, Image]:
@@ -145,6 +173,23 @@ class BayMonitor:
             else BayState(bay, True, car.since_wall, car.plate, car.permit, bool(car.told))
             for bay, car in zip(self.camera.bays, self._occupants, strict=True)
         )
+
+    def _take_up(self, state: State, frame: Frame) -> None:
+        """Go on from what an earlier run knew, as far as it is about these bays and lies in the past."""
+        if state.size != self._size or state.saved > frame.wall:
+            return
+        for index, bay in enumerate(self.camera.bays):
+            saved = next((saved for saved in state.bays if saved.of(bay)), None)
+            if saved is None:
+                continue
+            car = saved.car
+            if car is None:
+                self._occupancies[index].resume(frame.time)
+                continue
+            shown = _cut(frame.image, car.box) if saved.picture is None else (saved.picture, car.evidence)
+            known = occupant_of(car, frame, shown, closely=self.look is not None)
+            self._occupancies[index].resume(frame.time, known.since, car.box, saved.memory)
+            self._occupants[index] = known
 
     def _seen(self, result: FrameResult) -> list[Seen]:
         """Say in which bay each vehicle of a frame stands."""
@@ -296,6 +341,8 @@ def _study(car: Occupant, occupancy: Occupancy, result: FrameResult) -> None:
         car.see(plate, None, permit)
     else:
         car.see(plate, tracked.sighting, permit or tracked.permit)
+    if not car.interrupted:
+        occupancy.confirm()
 
 
 def _around(box: Box, width: int, height: int) -> Box:

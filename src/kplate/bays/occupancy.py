@@ -5,15 +5,13 @@ the bay, or when the bay can be seen and no longer looks as it did with the vehi
 stands before the bay, or it is too dark to see, nothing changes.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from kplate.bays.looks import Look, light_of, likeness, look_of
+from kplate.bays.memory import DARK, Memory, Picture
 from kplate.bays.model import Timing
-from kplate.boxes import iou, share
-from kplate.images import Image
+from kplate.boxes import area, iou, share
 from kplate.results import Box
 
 #: Share of a vehicle's foot that lies in a bay for it to come in, and for it to stay in.
@@ -29,19 +27,17 @@ _MOVED: Final = 0.6
 _FOLLOWED: Final = 0.5
 #: A box of which more than this share lies in another one is a part of it.
 _WITHIN: Final = 0.85
+#: What is left to be seen of a vehicle is found this much beyond its box, as a share of that.
+_SLACK: Final = 0.1
 #: A box over more than this share of a place hides it, or holds it together with something else.
 _OVER: Final = 0.95
-#: A place looks the same from the first likeness on, and different below the second.
-_ALIKE: Final = 0.5
-_UNLIKE: Final = 0.3
-#: Below this light (0..255) nothing can be told.
-_DARK: Final = 30.0
 #: From this light on a vehicle that stands there would be found sooner or later.
 _LIT: Final = 60.0
-#: Light that has changed by more than this factor makes other edges, so that a bay may look unlike itself.
-_SWITCHED: Final = 1.6
 #: A vehicle that nobody sees although its bay is lit and open is gone after this time, however it looks.
 _LOST: Final = 60.0  # s
+#: A vehicle that stands where another run left one is another one when it has looked otherwise for this long:
+#: until then its plate may be read.
+_DOUBTED: Final = 8.0  # s
 #: A vehicle is found for longer than this.
 _GHOST: Final = 10.0  # s
 #: A vehicle that stands still may be overlooked for this long.
@@ -50,8 +46,12 @@ _MISSED: Final = 1.0  # s
 _LONGEST_STEP: Final = 1.0  # s
 #: A look is renewed this often, so that it follows the daylight.
 _RENEW: Final = 5.0  # s
+#: Likewise where something hides a part of the vehicle, which may be there for as long as the vehicle.
+_RENEW_HIDDEN: Final = 60.0  # s
 #: What covers less than this share of a place does not hide it.
 _COVERS: Final = 0.05
+#: What stands before a place reaches further down, by this share of its height; a neighbour hardly does.
+_BEFORE: Final = 0.1
 
 
 class Change(Enum):
@@ -87,23 +87,19 @@ class View:
     Attributes:
         time: Seconds, as in :class:`kplate.live.model.Frame`.
         step: Seconds since the frame before; 0 for the first.
-        single: The picture stands alone: there was none shortly before it and will be none shortly after it.
-        image: uint8 H x W x 3 BGR.
-        light: How light it is.
+        picture: What it shows.
         vehicles: What was found.
     """
 
     time: float
     step: float
-    single: bool
-    image: Image
-    light: float
+    picture: Picture
     vehicles: tuple[Seen, ...]
 
-    @classmethod
-    def of(cls, time: float, step: float, single: bool, image: Image, vehicles: Sequence[Seen]) -> "View":
-        """Return the view of a frame, with its light measured."""
-        return cls(time, step, single, image, light_of(image), tuple(vehicles))
+    @property
+    def single(self) -> bool:
+        """Whether it stands alone: there was none shortly before it and will be none shortly after it."""
+        return self.picture.single
 
 
 @dataclass(slots=True)
@@ -122,12 +118,14 @@ class _Parked:
     box: Box
     since: float
     last: float
-    looks: list[Look]
     looked: float
     followed: Box
+    memory: Memory = field(default_factory=Memory)
     gone: float = 0.0
-    glance: Look | None = None
     moved: _Candidate | None = None
+    screened: bool = False
+    doubted: bool = False
+    unlike: float = 0.0
 
 
 class Occupancy:
@@ -167,6 +165,33 @@ class Occupancy:
         """Since when it has stood there; only while the bay is taken."""
         return 0.0 if self._parked is None else self._parked.since
 
+    @property
+    def memory(self) -> Memory | None:
+        """How the bay looks with its vehicle; None while it is free."""
+        return None if self._parked is None else self._parked.memory
+
+    def resume(
+        self, time: float, since: float = 0.0, box: Box | None = None, memory: Memory | None = None
+    ) -> None:
+        """Go on from what an earlier run knew, instead of from nothing.
+
+        Args:
+            time: When this one begins.
+            since: Since when a vehicle has stood in the bay.
+            box: Where it stands, px; None: the bay was free.
+            memory: How it looks there.
+        """
+        self._was_open = True
+        if box is not None:
+            # Another vehicle may stand there by now.
+            memory = memory or Memory()
+            self._parked = _Parked(box, since, time, time, box, memory, doubted=True)
+
+    def confirm(self) -> None:
+        """Note that the vehicle is the one that the bay was taken by before."""
+        if self._parked is not None:
+            self._parked.doubted = False
+
     def update(self, view: View) -> Change | None:
         """Look at a frame and say what has changed."""
         self.seen = None
@@ -176,7 +201,7 @@ class Occupancy:
 
     def _wait(self, view: View) -> Change | None:
         """See whether a vehicle comes to rest in the empty bay."""
-        if view.light < _DARK:  # what a network finds in noise is no vehicle
+        if view.picture.light < DARK:  # what a network finds in noise is no vehicle
             self._candidate = None
             return None
         inside = [one for one in view.vehicles if one.bay == self._bay and one.share >= ENTER]
@@ -187,7 +212,7 @@ class Occupancy:
                 self._open_for += min(view.step, _LONGEST_STEP)
                 self._was_open |= view.single or self._open_for >= _MISSED
             return None
-        found = max(inside, key=lambda one: one.share)
+        found = max(_whole(inside), key=lambda one: one.share)
         self.seen = found.index
         candidate = self._candidate
         if candidate is None or iou(found.box, candidate.box) < _STILL:
@@ -195,7 +220,7 @@ class Occupancy:
         candidate.last = view.time
         if not view.single and view.time - candidate.since < self._timing.arrived:
             return None
-        self._parked = _Parked(found.box, candidate.since, view.time, [], view.time, found.box)
+        self._parked = _Parked(found.box, candidate.since, view.time, view.time, found.box)
         _remember(view, self._parked)
         self._candidate = None
         known = self._was_open
@@ -204,10 +229,14 @@ class Occupancy:
 
     def _watch(self, view: View, parked: _Parked) -> Change | None:
         """See whether the vehicle is still in its bay."""
+        self._screen(view, parked)
         same = self._same(view, parked)
         if same is not None:
             # A box that fits less well may be of another vehicle, before this one: nothing is read from it.
             self.seen = same.index if iou(same.box, parked.box) >= _MOVED else None
+            if parked.doubted and self._is_other(view, parked):
+                self._parked, self.seen = None, None
+                return Change.LEFT
             self._keep(view, parked, same)
             return None
         if not self._is_gone(view, parked):
@@ -216,6 +245,26 @@ class Occupancy:
             self._parked = None
             return Change.LEFT
         return None
+
+    def _is_other(self, view: View, parked: _Parked) -> bool:
+        """Tell whether the vehicle in the bay is another one than that of an earlier run, by its looks."""
+        alike = parked.memory.alike(view.picture, parked.box, self._covers(view, parked.box, None))
+        if alike is None or not parked.memory.rests(view.picture, parked.box):
+            return False
+        parked.doubted = not alike
+        parked.unlike += min(view.step, _LONGEST_STEP)
+        return not alike and (view.single or parked.unlike >= _DOUBTED)
+
+    def _screen(self, view: View, parked: _Parked) -> None:
+        """Note that something has come between the camera and the vehicle, which is still where it was.
+
+        What a vehicle covers on its own way out, it covers only after it has moved. As long as the ground is
+        covered, what is followed may be what covers it.
+        """
+        if not parked.memory.hides(view.picture, parked.box):
+            parked.screened = False
+        elif not parked.screened:
+            parked.screened = parked.memory.alike(view.picture, parked.box, ()) is True
 
     def _same(self, view: View, parked: _Parked) -> Seen | None:
         """Find the vehicle in its bay: where it was, followed to where it is, or what is to be seen of it.
@@ -237,13 +286,15 @@ class Occupancy:
         """Note where the vehicle is and how it looks there."""
         parked.last = view.time
         parked.gone = 0.0
-        parked.glance = None
+        if parked.doubted:
+            return
+        parked.memory.seen()
         if self.seen is not None or share(parked.box, same.box) <= _OVER:
             parked.followed = same.box
-        hidden = bool(self._covers(view, same.box, same.index))
+        hidden = parked.memory.hides(view.picture, same.box) or bool(self._covers(view, same.box, same.index))
         if iou(same.box, parked.box) >= _STILL:
             parked.moved = None
-            if not hidden and view.time - parked.looked >= _RENEW:
+            if view.time - parked.looked >= (_RENEW_HIDDEN if hidden else _RENEW):
                 parked.box = same.box
                 _remember(view, parked)
             return
@@ -252,29 +303,32 @@ class Occupancy:
         if moved is None or iou(same.box, moved.box) < _STILL:
             parked.moved = _Candidate(same.box, view.time, view.time)
         elif not hidden and same.share >= ENTER and view.time - moved.since >= self._timing.arrived:
-            parked.box, parked.moved, parked.looks = same.box, None, []
+            parked.box, parked.moved = same.box, None
+            parked.memory.clear()
             _remember(view, parked)
 
     def _is_gone(self, view: View, parked: _Parked) -> bool:
         """Tell whether this frame shows that the vehicle is gone, and add up for how long it has been."""
         away = self._follow(view, parked)
-        alike = self._alike(view, parked)
+        covers = self._covers(view, parked.box, None)
+        alike = parked.memory.alike(view.picture, parked.box, covers)
+        rests = parked.memory.rests(view.picture, parked.box)
         unseen = view.time - parked.last
-        lost = view.light >= _LIT and unseen >= _LOST and not self._covers(view, parked.box, None)
+        lost = view.picture.light >= _LIT and unseen >= _LOST and not covers
         # What was found for a moment only and looks as it did then was no vehicle but the ground.
         ghost = lost and parked.last - parked.since < _GHOST
         if alike is True and not ghost:
             parked.gone = 0.0
             parked.followed = parked.box
             return False
-        if away or alike is False or lost:
+        if away or (alike is False and rests) or lost:
             parked.gone += min(view.step, _LONGEST_STEP)
             return True
         return False
 
     def _follow(self, view: View, parked: _Parked) -> bool:
         """Follow the vehicle from frame to frame and tell whether it is out of the bay."""
-        if view.single:
+        if view.single or parked.screened:
             return False
         nearest = max(view.vehicles, key=lambda one: iou(one.box, parked.followed), default=None)
         if nearest is None or iou(nearest.box, parked.followed) < _FOLLOWED:
@@ -285,35 +339,31 @@ class Occupancy:
         parked.followed = nearest.box
         inside = nearest.bay == self._bay and nearest.share >= STAY and parked.gone == 0
         # What is left to be seen of a car that something hides lies where it was seen whole.
-        hidden = _within(nearest.box, parked.box)
+        hidden = _within(nearest.box, _grown(parked.box))
         return not inside and not hidden and iou(nearest.box, parked.box) < _MOVED
-
-    def _alike(self, view: View, parked: _Parked) -> bool | None:
-        """Tell whether the bay looks as it did with the vehicle; None where that cannot be told."""
-        now = look_of(view.image, parked.box, view.light)
-        if view.light < _DARK or now is None:
-            return None
-        covers = self._covers(view, parked.box, None)
-        unlike = False
-        for then in parked.looks:
-            value = likeness(then, now, covers)
-            if value is None:
-                return None
-            if value >= _ALIKE:
-                return True
-            unlike |= value < _UNLIKE and _same_light(then.light, now.light)
-        # An empty bay is at rest; what drives or walks by before it, found or not, is not.
-        before, parked.glance = parked.glance, now
-        rests = view.single or (before is not None and (likeness(before, now, ()) or 0.0) >= _ALIKE)
-        return False if unlike and rests else None
 
     def _covers(self, view: View, place: Box, index: int | None) -> list[Box]:
         """Return the boxes of other vehicles that stand before a place: those that reach further down."""
+        low = place[3] + _BEFORE * (place[3] - place[1])
         return [
             one.box
             for one in view.vehicles
-            if one.index != index and one.box[3] > place[3] and share(place, one.box) > _COVERS
+            if one.index != index and one.box[3] > low and share(place, one.box) > _COVERS
         ]
+
+
+def _whole(found: list[Seen]) -> list[Seen]:
+    """Leave out what is a part of something else that was found: a network may find a car's tailgate too."""
+    return [
+        one
+        for one in found
+        if not any(area(other.box) > area(one.box) and _within(one.box, other.box) for other in found)
+    ]
+
+
+def _grown(box: Box) -> Box:
+    across, down = (box[2] - box[0]) * _SLACK, (box[3] - box[1]) * _SLACK
+    return box[0] - across, box[1] - down, box[2] + across, box[3] + down
 
 
 def _within(box: Box, other: Box) -> bool:
@@ -323,11 +373,4 @@ def _within(box: Box, other: Box) -> bool:
 def _remember(view: View, parked: _Parked) -> None:
     """Note how the vehicle looks in its bay, apart for light of each strength."""
     parked.looked = view.time
-    look = look_of(view.image, parked.box, view.light)
-    if look is not None and view.light >= _DARK:
-        others = [then for then in parked.looks if not _same_light(then.light, look.light)]
-        parked.looks = [*others, look]
-
-
-def _same_light(first: float, second: float) -> bool:
-    return max(first, second) <= _SWITCHED * max(1.0, min(first, second))
+    parked.memory.remember(view.picture, parked.box)

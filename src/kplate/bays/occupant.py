@@ -11,7 +11,7 @@ from kplate.live.model import Sighting
 from kplate.results import Box, Plate
 
 #: Readings in video that make a text, and close looks that make a permit; a picture by itself has one.
-_AGREEING: Final = 2
+AGREEING: Final = 2
 #: Readings in a row of another plate after which another vehicle stands there, and in how many characters
 #: that plate differs.
 _OTHER_CAR: Final = 3
@@ -56,6 +56,7 @@ class Occupant:
         single: Whether single readings count.
         interrupted: Whether it was out of view for a while since its plate was read: another vehicle may have
             taken its place.
+        known: Its plate as an earlier run has read it; None where it did not.
     """
 
     since: float
@@ -75,6 +76,7 @@ class Occupant:
     looked: float = float("-inf")
     single: bool = False
     interrupted: bool = False
+    known: EventPlate | None = None
     _votes: dict[str, _Votes] = field(default_factory=dict)
     _sighting: Sighting | None = None
     _contrary: dict[str, int] = field(default_factory=dict)
@@ -112,7 +114,7 @@ class Occupant:
             self.interrupted = self.interrupted and known is None
             return False
         if not self.interrupted:  # it has been in view all the time: a misreading, however often it comes
-            return known in self._votes
+            return known in self._votes or self.known is not None
         self._contrary = {text: self._contrary.get(text, 0) + 1}
         return True
 
@@ -129,7 +131,7 @@ class Occupant:
         only for a moment, if at all: there, once is enough.
         """
         if self.closely:
-            return self.closer >= (1 if self.single else _AGREEING)
+            return self.closer >= (1 if self.single else AGREEING)
         return self.glimpsed
 
     @property
@@ -142,10 +144,12 @@ class Occupant:
     def plate(self) -> EventPlate | None:
         """Its plate; None before readings agree."""
         votes = max(self._votes.values(), key=lambda votes: votes.score, default=None)
-        if votes is not None and votes.readings >= (1 if self.single else _AGREEING):
+        if votes is not None and votes.readings >= (1 if self.single else AGREEING):
             plate = EventPlate.of(votes.best, votes.readings)
         elif self._sighting is not None:
             plate = EventPlate.of(self._sighting.plate, self._sighting.readings)
+        elif self.known is not None:
+            plate = self.known
         else:
             return None
         return replace(plate, box=self._plate_box)

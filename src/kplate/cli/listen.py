@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kplate.cli.common import add_run_arguments, complain, score, write_json_line
 from kplate.cli.event_sinks import add_sink_arguments, duration, open_sinks_of, privacy_of
@@ -12,14 +12,23 @@ from kplate.cli.networks import open_recognizer
 from kplate.errors import KplateError
 
 if TYPE_CHECKING:
+    from kplate.bays import Bays
     from kplate.events import Event
+
+#: What may not be part of a topic's level.
+_NO_TOPIC: Final = "+#/\0"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "--camera", action="append", default=[], type=_named, required=True, metavar="NAME=ADDRESS",
+        "--camera", action="append", default=[], type=_named, metavar="NAME=ADDRESS",
         help="a camera, such as B1-A1=rtsp://host/stream; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bays", metavar="FILE",
+        help="tell what happens in the parking bays of this file, as far as single pictures show it; its "
+        "cameras need no --camera where it says their source, and messages may ask for its bays",
     )  # fmt: skip
     parser.add_argument(
         "--bay", action="append", default=[], type=_named, metavar="NAME=CAMERA",
@@ -50,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _named(text: str) -> tuple[str, str]:
     name, separator, value = text.partition("=")
-    if not (separator and name and value) or any(character in name for character in "+#/\0"):
+    if not (separator and name and value) or any(character in name for character in _NO_TOPIC):
         raise argparse.ArgumentTypeError(f"{text!r}: write NAME=VALUE; the name holds none of + # /")
     return name, value
 
@@ -65,10 +74,13 @@ def _seconds(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command until it is interrupted, and return the exit status."""
+    if not args.camera and args.bays is None:
+        raise KplateError("no camera to take pictures of: give --camera, or a file of bays with --bays")
     if args.mqtt is None and args.snapshot_every is None:
         raise KplateError("nothing to do: give --mqtt, --snapshot-every or both")
-    cameras = dict(args.camera)
-    places = {name: name for name in cameras} | dict(args.bay)
+    bays = None if args.bays is None else _load(args.bays)
+    cameras = dict(args.camera) if bays is None else _cameras(bays, dict(args.camera))
+    places = ({} if bays is None else _places(bays)) | {name: name for name in cameras} | dict(args.bay)
     for bay, camera in args.bay:
         if camera not in cameras:
             raise KplateError(
@@ -87,6 +99,12 @@ def run(args: argparse.Namespace) -> int:
             print(line_of(event), flush=True)
 
     recognizer = open_recognizer(args)
+    privacy = privacy_of(args)
+    snapshots = None
+    if bays is not None:
+        from kplate.cli.bay_snapshots import BaySnapshots
+
+        snapshots = BaySnapshots(bays, args.bays, recognizer, privacy, complain)
     with (
         open_sinks_of(args, complain) as sinks,
         Grabber(cameras, stay=args.stay_connected) as grab,
@@ -97,14 +115,53 @@ def run(args: argparse.Namespace) -> int:
             sinks,
             broker=args.mqtt,
             every=args.snapshot_every,
-            privacy=privacy_of(args),
+            privacy=privacy,
             log=complain,
             told=told,
+            observe=snapshots or _nothing,
             client=client_name("listen " + " ".join(places)),
         ),
     ):
         _until_stopped()
     return 0
+
+
+def _nothing(*_: object) -> None:
+    """Tell nothing more than what was read."""
+
+
+def _load(file: str) -> "Bays":
+    from kplate.bays import load_bays
+
+    return load_bays(file)
+
+
+def _cameras(bays: "Bays", given: dict[str, str]) -> dict[str, str]:
+    """Return the cameras and their addresses: those that were given, and those that the file of bays knows.
+
+    Raises:
+        KplateError: Nobody says where the pictures of one of them come from.
+    """
+    found = dict(given)
+    for camera in bays.cameras:
+        if camera.name in found:
+            continue
+        if camera.source is None:
+            raise KplateError(
+                f"{bays.file} names no source for the camera {camera.name!r}: give --camera {camera.name}=…"
+            )
+        found[camera.name] = camera.source
+    return found
+
+
+def _places(bays: "Bays") -> dict[str, str]:
+    """Return the camera of each bay that may be part of a topic."""
+    return {
+        bay.name: camera.name
+        for camera in bays.cameras
+        for bay in camera.bays
+        if not any(character in bay.name for character in _NO_TOPIC)
+    }
 
 
 def _until_stopped() -> None:

@@ -22,9 +22,11 @@ from typing import Any, Final
 
 from kplate.errors import KplateError
 from kplate.events import Event, EventBay, Trigger, without_credentials
+from kplate.images import Image
 from kplate.live.model import Frame
 from kplate.live.pipeline import Recognise
 from kplate.live.readings import event_pictures, failed_reading, reading_event
+from kplate.results import Recognition
 from kplate.sinks.base import Log, Sink
 from kplate.sinks.courier import FIRST_PAUSE, LONGEST_PAUSE
 from kplate.sinks.mqtt_client import Broker, Connection
@@ -41,6 +43,11 @@ _LONGEST_READING: Final = 10.0
 #: How long the network is listened to at a time, in seconds.
 _LISTEN: Final = 0.05
 _SUFFIX_IN, _SUFFIX_OUT = "-In", "-Out"
+
+Tell = Callable[[Event, Mapping[str, Image]], None]
+"""Takes an event and its pictures by name."""
+Observe = Callable[[str, Frame, Recognition, Tell], None]
+"""Looks at a picture that was read, by the name of its camera, and tells what more it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ class Commands:
         privacy: Privacy | None = None,
         log: Log,
         told: Callable[[Event], None] = lambda _: None,
+        observe: Observe = lambda *_: None,
         client: str = "kplate-commands",
     ) -> None:
         """Start listening.
@@ -91,6 +99,7 @@ class Commands:
             privacy: What answers do not tell.
             log: Told what goes wrong, without credentials, from any thread.
             told: Called with each event, one at a time.
+            observe: Called with each picture that was read, after its event, from several threads.
             client: Name of this client at the broker, where its address gives none.
 
         Raises:
@@ -103,6 +112,7 @@ class Commands:
         self._sink = sink
         self._log = log
         self._told = told
+        self._observe = observe
         self._privacy = privacy or Privacy()
         self._stop = threading.Event()
         self._read_all = threading.Event()  # no more answers will come
@@ -138,22 +148,34 @@ class Commands:
     def _work(self) -> None:
         while (request := self._requests.get()) is not None:
             if not self._stop.is_set():
-                self._finish(request, *self._read(request))
+                event, frame, found = self._read(request)
+                self._tell(event, {} if frame is None else event_pictures(event, frame.image))
+                self._answer(request, event)
+                if frame is not None and found is not None:
+                    self._look(request.place, frame, found)
             if request.trigger.kind == _TIMER:
                 self._due.discard(request.place)
 
-    def _read(self, request: Request) -> tuple[Event, Frame | None]:
+    def _read(self, request: Request) -> tuple[Event, Frame | None, Recognition | None]:
         camera = self._cameras[request.place]
         try:
             frame = self._grab(camera)
             found = self._recognise(frame.image)
-            return reading_event(frame, found, camera, request.trigger, self._bay(request.place)), frame
+            event = reading_event(frame, found, camera, request.trigger, self._bay(request.place))
+            return event, frame, found
         except KplateError as error:
             reason = without_credentials(str(error))
         except Exception as error:  # a camera's library may raise anything; the next request may go well
             reason = without_credentials(f"{type(error).__name__}: {error}")
         self._log(f"{request.place}: {reason}")
-        return self._failed(request, reason), None
+        return self._failed(request, reason), None, None
+
+    def _look(self, place: str, frame: Frame, found: Recognition) -> None:
+        """Let it be told what more a picture shows."""
+        try:
+            self._observe(self._cameras[place], frame, found, self._tell)
+        except Exception as error:  # the next picture may go well
+            self._log(f"{place}: {without_credentials(f'{type(error).__name__}: {error}')}")
 
     def _bay(self, place: str) -> EventBay | None:
         return None if self._cameras.get(place, place) == place else EventBay(place)
@@ -162,11 +184,10 @@ class Commands:
         source = self._cameras.get(request.place, request.place)
         return failed_reading(source, request.trigger, error, self._bay(request.place))
 
-    def _finish(self, request: Request, event: Event, frame: Frame | None = None) -> None:
-        self._sink.write(event, {} if frame is None else event_pictures(event, frame.image))
+    def _tell(self, event: Event, pictures: Mapping[str, Image]) -> None:
+        self._sink.write(event, pictures)
         with self._telling:
             self._told(self._privacy.event(event))
-        self._answer(request, event)
 
     def _answer(self, request: Request, event: Event) -> None:
         if request.answer is not None:
