@@ -161,8 +161,18 @@ class Soak:
             "doubled_store": len(stored) - len(set(stored)),
             "lost_mqtt": len(set(stored) - set(first_seen)),
             "repeated_on_the_wire": sum(counts.values()) - len(counts),
+            "farthest_repeat": self._farthest_repeat(),
             "out_of_order": int([item for item in stored if item in counts] != first_seen),
         }
+
+    def _farthest_repeat(self) -> int:
+        """Return how many messages at most a subscriber must remember to know each repeat."""
+        last: dict[str, int] = {}
+        farthest = 0
+        for place, event in enumerate(self.received):
+            farthest = max(farthest, place - last.get(event, place))
+            last[event] = place
+        return farthest
 
     def _start_broker(self) -> None:
         program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")

@@ -155,7 +155,10 @@ def test_identifiers_sort_by_time_and_repeat_with_a_seed() -> None:
         ("rtsp://admin:secret@cam/1", "rtsp://cam/1"),
         ("rtsp://admin:se/c@ret@cam:554/1", "rtsp://cam:554/1"),
         ("no 'mqtts://user:secret@broker:8883/x': refused", "no 'mqtts://broker:8883/x': refused"),
-        ("https://cam/snap?user=a&password=secret&ch=1", "https://cam/snap?user=a&password=***&ch=1"),
+        ("https://cam/snap?user=a&password=secret&ch=1", "https://cam/snap?user=***&password=***&ch=1"),
+        ("rtsp://cam/user=a&password=secret&channel=1", "rtsp://cam/user=***&password=***&channel=1"),
+        ("rtsp:/admin:secret@cam/1", "rtsp:/cam/1"),  # a slash is missing
+        ("C:/cars@home.mp4", "C:/cars@home.mp4"),
         ("http://cam/a@b", "http://b"),  # rather too little of an address than a password
         ("car.mp4", "car.mp4"),
         ("0", "0"),

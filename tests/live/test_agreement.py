@@ -20,6 +20,16 @@ def test_two_that_are_not_trusted_are_not_enough() -> None:
     assert ballot(*[("52주3108", 0.4)] * 9).verdict(late=True) is None
 
 
+def test_one_trusted_reading_is_enough_where_others_say_the_same_with_less_certainty() -> None:
+    readings = [("52주3108", 0.9), ("52주3108", 0.4), ("52주3108", 0.4)]
+    assert ballot(*readings).verdict() is None
+    late = ballot(*readings).verdict(late=True)
+    assert late is not None
+    assert (late.text, late.readings) == ("52주3108", 3)
+    assert ballot(*readings, width=60).verdict(late=True) is None
+    assert ballot(*readings, *[("62주3108", 0.4)] * 5).verdict(late=True) is None
+
+
 def test_two_agree_when_no_more_come_and_three_at_once() -> None:
     assert ballot(*[("52주3108", 0.98)] * 2).verdict() is None
     late = ballot(*[("52주3108", 0.98)] * 2).verdict(late=True)

@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kplate.live.cameras import Camera
+from kplate.live.cameras import Camera, Delay
 from kplate.live.model import Connection, SourceError
 from kplate.live.status import StatusKeeper
 
@@ -30,6 +31,31 @@ PROBE = (
     "names = ('multifilesrc', 'jpegdec', 'x264enc', 'rtph264pay'); "
     "assert all(map(Gst.ElementFactory.find, names))"
 )
+
+
+def test_the_delay_is_that_of_frames_which_waited() -> None:
+    delay = Delay()
+    told = [delay(10 + n / 25, n / 25) for n in range(50)]
+    assert max(told) == pytest.approx(0, abs=1e-6)
+    # The machine was busy for four seconds; then frames come as quickly as they can be decoded.
+    told = [delay(16 + n / 500, (n + 50) / 25) for n in range(120)]
+    assert told[0] == pytest.approx(4, abs=0.1)
+    assert told[-1] < 0.1
+    assert told == sorted(told, reverse=True)
+
+
+@pytest.mark.parametrize("pace", [0.0, 0.9995, 1.01])
+def test_the_delay_is_none_where_a_clock_says_nothing_or_runs_a_little_wrong(pace: float) -> None:
+    delay = Delay()
+    assert max(delay(n / 10, pace * n / 10) for n in range(20_000)) < 0.1
+
+
+def test_a_clock_that_goes_wrong_holds_frames_back_for_a_few_seconds_only() -> None:
+    jumped, slow = Delay(), Delay()
+    assert max(jumped(n / 10, n / 10 if n < 50 else n / 10 - 60) for n in range(150)) < 0.1
+    told = [slow(n / 10, n / 20) for n in range(200)]
+    assert max(told) < 3
+    assert min(told[60:]) == 0
 
 
 class Server:
@@ -125,6 +151,30 @@ def test_only_the_newest_frame_is_kept(server: Server) -> None:
         assert camera.state.dropped >= second.index - first.index - 1
 
 
+def test_what_has_become_old_is_passed_over(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three seconds without decoding leave three seconds of frames in the network's buffers."""
+    keep, busy = Camera._keep, threading.Event()
+
+    def slow(camera: Camera, *given: Any) -> None:
+        if busy.is_set():
+            busy.clear()
+            time.sleep(3)
+        keep(camera, *given)
+
+    monkeypatch.setattr(Camera, "_keep", slow)
+    with Camera(f"rtsp://127.0.0.1:{server.port}/stream") as camera:
+        frames = iter(camera)
+        for _ in range(20):
+            next(frames)
+        before = camera.state
+        busy.set()
+        for _ in range(3):
+            next(frames)
+        after = camera.state
+    assert after.dropped - before.dropped > 25
+    assert after.connection is Connection.CONNECTED
+
+
 def test_every_nth_frame_of_a_camera(server: Server) -> None:
     with Camera(f"rtsp://127.0.0.1:{server.port}/stream", every=4) as camera:
         frames = iter(camera)
@@ -140,6 +190,7 @@ def test_credentials_open_the_camera_and_are_told_nowhere(
     try:
         address = f"rtsp://admin:geheim!@127.0.0.1:{server.port}/stream"
         with Camera(address) as camera, StatusKeeper(camera, file=status) as keeper:
+            assert json.loads(status.read_text())["state"] == "connecting"  # it is there from the beginning
             next(iter(camera))
             assert keeper.values()["source"] == f"rtsp://127.0.0.1:{server.port}/stream"
         wrong = address.replace("geheim!", "verraten")

@@ -1,5 +1,7 @@
 """Videos and folders as sources."""
 
+import re
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,6 +52,22 @@ def test_every_nth_from_start_to_end(video: Path) -> None:
     assert [number_of(frame.image) for frame in found] == [10, 13, 16, 19]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ({"start": 2.0, "end": 1.0}, "nothing lies between the start (2 s) and the end (1 s)"),
+        ({"start": 9.0}, "ends before second 9"),
+    ],
+)
+def test_a_part_that_is_not_there_is_told(
+    video: Path, tmp_path: Path, wanted: dict[str, float], reason: str
+) -> None:
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((16, 16, 3), np.uint8))
+    for path in (video, tmp_path):
+        with pytest.raises(SourceError, match=re.escape(reason)):
+            frames(path, **wanted)
+
+
 def test_the_number_of_frames_to_come_is_known(video: Path) -> None:
     assert VideoFile(video).total == 30
     assert VideoFile(video, start=1.0, end=2.0, every=3).total == 4
@@ -84,12 +102,21 @@ def test_a_folder_is_a_video(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     assert FrameFolder(tmp_path, start=0.04).total == 5
 
 
+def test_a_folder_of_which_nothing_can_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(b"no picture")
+    with pytest.raises(SourceError, match="none of its pictures"):
+        frames(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (None, "no such file"),
         (b"", "the file is empty"),
         (b"this is no video at all\n" * 50, "it is no video"),
+        (b"\x1aE\xdf\xa3" + bytes(500), "it is a Matroska or WebM file, but it is damaged"),
+        (b"\0\0\0\x10ftypisom" + bytes(4) + b"\xff" * 99, r"its index \(moov\) is missing"),
+        (b"\0\0\0\x10ftypisom" + bytes(4) + b"\0\0\0\x08moov", "it holds no pictures"),
     ],
 )
 def test_what_is_no_video_is_told(tmp_path: Path, content: bytes | None, reason: str) -> None:
@@ -103,14 +130,14 @@ def test_what_is_no_video_is_told(tmp_path: Path, content: bytes | None, reason:
 def test_a_video_without_its_end_is_told(video: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.mp4"
     half.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
-    with pytest.raises(SourceError, match=r"half\.mp4"):
+    with pytest.raises(SourceError, match=r"half\.mp4: .*cut off before its end"):
         frames(half)
 
 
 def test_an_unknown_codec_is_told(video: Path, tmp_path: Path) -> None:
     strange = tmp_path / "strange.mp4"
     strange.write_bytes(video.read_bytes().replace(b"mp4v", b"zzzz").replace(b"esds", b"xxxx"))
-    with pytest.raises(SourceError, match=r"strange\.mp4.*(codec|damaged)"):
+    with pytest.raises(SourceError, match=r"strange\.mp4: its codec \(zzzz\) is unknown here"):
         frames(strange)
 
 
@@ -136,6 +163,8 @@ def test_a_video_that_was_cut_off_gives_what_it_has_and_is_told(tmp_path: Path) 
             "rtsp://user:secret@127.0.0.1:1/stream",
             "cannot reach rtsp://127.0.0.1:1/stream: connection refused",
         ),
+        ("rtsp://user:my/secret@127.0.0.1:1/stream", "cannot reach rtsp://127.0.0.1:1/stream"),
+        ("rtsp:/user:secret@host/stream", "cannot read rtsp:/host/stream: no such file"),
     ],
 )
 def test_addresses_that_lead_nowhere_are_told_without_credentials(text: str, reason: str) -> None:
@@ -176,6 +205,22 @@ def test_a_video_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_named_at_once(tmp_path: Path) -> None:
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("mounting a small disk needs rights that this user has not")
+    try:
+        writer = VideoWriter(tmp_path / "x.mp4", RATE)
+        with pytest.raises(OutputError, match=r"x\.mp4: the disk is full"):
+            writer.write(np.zeros((48, 64, 3), np.uint8))
+        writer.abandon()
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=False)
 
 
 def test_where_no_video_can_be_written_is_told(tmp_path: Path) -> None:

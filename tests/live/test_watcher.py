@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from kplate.live.telling import sighting_event
 from kplate.live.watcher import Watcher
 
 from .made import Car, frame, play, recognition, sightings
@@ -123,6 +124,16 @@ def test_a_plate_without_a_car_around_it_is_followed_too() -> None:
         alone = tuple(replace(plate, vehicle=None) for plate in found.plates)
         told += watcher.update(frame(index), replace(found, vehicles=(), plates=alone)).settled
     assert [(sighting.text, sighting.vehicle_box) for sighting in told] == [("52주3108", None)]
+
+
+def test_identifiers_of_a_file_repeat_and_do_not_tell_the_plate() -> None:
+    """Plates may be hashed, and whoever knows the rest of an event could try them all."""
+    first, again, other = (
+        sighting_event(sightings([Car(text, (0, 100), (8, 0))], range(50))[0], "gate", repeatable=True)
+        for text in ("52주3108", "52주3108", "17너4562")
+    )
+    assert first.id == again.id == other.id
+    assert first.plate != other.plate
 
 
 def test_the_same_frames_give_the_same_sightings() -> None:

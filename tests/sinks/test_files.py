@@ -282,6 +282,12 @@ def test_other_cars_plates_are_blurred_even_inside_the_vehicles_box() -> None:
         assert np.array_equal(shown[60:95, 20:140], frame[60:95, 20:140])
 
 
+def test_where_plates_are_hashed_other_cars_are_hidden_as_well() -> None:
+    frame = noise(240, 320)
+    shown = Privacy(KEY).pictures(SCENE, {"frame": frame})["frame"]
+    assert detail(shown[:, 160:]) < detail(frame[:, 160:]) / 10
+
+
 def test_boxes_follow_crops_and_scales() -> None:
     crop = noise(240, 240)  # the vehicle's 120 x 120 pixels, twice as large
     shown = Privacy(blur=True).pictures(SCENE, {"vehicle": crop})["vehicle"]

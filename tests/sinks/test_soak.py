@@ -25,3 +25,4 @@ def test_nothing_is_lost_or_doubled_by_kills_and_an_absent_broker() -> None:
     assert figures["written"] > 40
     assert figures["stored"] >= figures["written"]
     assert figures["received"] == figures["stored"]
+    assert figures["farthest_repeat"] <= 20

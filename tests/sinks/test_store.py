@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -267,6 +268,34 @@ def test_a_store_that_may_not_be_written(small_disk: Path) -> None:
         ):
             open_sinks([str(small_disk / name)])
     assert list(find(small_disk / "events.db")) == []  # but it can be read
+
+
+READER = """
+import sys
+from kplate.errors import OutputError
+from kplate.sinks import Store
+from kplate.sinks.query import backlog
+print(backlog(sys.argv[1]))
+try:
+    Store(sys.argv[1])
+except OutputError as error:
+    print(error)
+"""
+
+
+def test_a_store_that_may_only_be_read_is_told_when_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    store = Store(path)
+    store.add(event(1), targets=["one"])
+    store.close()
+    path.chmod(0o444)
+    command = [sys.executable, "-c", READER, str(path)]
+    if os.geteuid() == 0:  # who may do everything
+        if shutil.which("setpriv") is None:
+            pytest.skip("setpriv is not installed: apt-get install util-linux")
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == f"{{'one': (1, 0)}}\ncannot write {path}: it may not be written to\n", done.stderr
 
 
 def test_threads_share_a_store(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Events to a web receiver: signed, again after failures, in order."""
 
+import base64
 import json
 import time
 from pathlib import Path
@@ -50,10 +51,10 @@ def test_a_receiver_that_fails_gets_everything_later(receiver: Receiver, tmp_pat
 
 def test_events_wait_for_a_receiver_that_is_away(tmp_path: Path, log: Log) -> None:
     port = free_port()
-    url = f"http://me:topsecret@127.0.0.1:{port}/hook?token=topsecret"
+    url = f"http://me:topsecret%40@127.0.0.1:{port}/hook?token=topsecret"
     with open_sinks([url], spool=tmp_path / "spool.db", log=log) as sinks:
         sinks.write(event(1))
-        assert wait_until(lambda: log.has("connection refused"))
+        assert wait_until(lambda: log.has("hook?token=***: cannot connect: connection refused"))
     assert not log.has("topsecret")
     assert b"topsecret" not in (tmp_path / "spool.db").read_bytes()
     receiver = Receiver(port)
@@ -62,7 +63,7 @@ def test_events_wait_for_a_receiver_that_is_away(tmp_path: Path, log: Log) -> No
     path, headers, _ = receiver.requests[0]
     receiver.close()
     assert path == "/hook?token=topsecret"
-    assert headers["authorization"].startswith("Basic ")
+    assert headers["authorization"] == f"Basic {base64.b64encode(b'me:topsecret@').decode()}"
     assert "webhook-signature" not in headers
 
 
@@ -91,7 +92,9 @@ def send(receiver: Receiver) -> None:
         (401, {}, Undelivered, None),
         (404, {}, Undelivered, None),
         (429, {"Retry-After": "7"}, Undelivered, 7.0),
-        (503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, Undelivered, None),
+        (503, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, Undelivered, 0.0),
+        (503, {"Retry-After": "Wed, 21 Oct 2099 07:28:00 GMT"}, Undelivered, 3600.0),
+        (503, {"Retry-After": "soon"}, Undelivered, None),
         (503, {"Retry-After": "999999"}, Undelivered, 3600.0),
         (400, {}, Refused, None),
         (413, {}, Refused, None),
@@ -105,6 +108,16 @@ def test_answers(
         send(receiver)
     assert getattr(caught.value, "pause", None) == pause
     assert len(receiver.requests) == 1
+
+
+def test_a_receiver_is_left_alone_as_long_as_it_asked(receiver: Receiver, tmp_path: Path, log: Log) -> None:
+    receiver.answers = [(429, {"Retry-After": "1"})]
+    with open_sinks([receiver.url], spool=tmp_path / "spool.db", log=log) as sinks:
+        sinks.write(event(1))
+        assert wait_until(lambda: len(receiver.requests) == 1)
+        began = time.monotonic()
+        assert wait_until(lambda: len(receiver.requests) == 2)
+    assert time.monotonic() - began >= 0.98
 
 
 def test_pauses_grow(tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,8 @@ def add_sink_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hash-plates",
         action="store_true",
-        help=f"tell plates as keyed hashes, and blur them in pictures; the key is in {PLATE_KEY}",
+        help="tell plates as keyed hashes, and hide them and all other cars in pictures; the key is in "
+        f"{PLATE_KEY}",
     )
     parser.add_argument(
         "--blur", action="store_true", help="blur in pictures everything outside the vehicle of the event"

@@ -20,7 +20,7 @@ from kplate.files import printable
 from kplate.plates.grammar import display
 from kplate.sinks.files import COLUMNS, PictureFolder, cells, csv_line
 from kplate.sinks.opening import DEFAULT_STORE
-from kplate.sinks.query import Filter, find
+from kplate.sinks.query import Filter, backlog, find
 from kplate.sinks.store import Store
 
 #: Title and width of the table's columns, in terminal cells; the last one takes what is left.
@@ -208,9 +208,7 @@ def _prune(args: argparse.Namespace) -> int:
 
 
 def _waiting(args: argparse.Namespace) -> int:
-    with _store(args.store) as store:
-        backlog = store.backlog()
-    for name, (waiting, refused) in backlog.items():
+    for name, (waiting, refused) in backlog(args.store).items():
         if args.json:
             import json
 

@@ -3,13 +3,14 @@
 import re
 from typing import Final
 
-#: ``scheme://user:password@``, also inside a sentence. A password may hold ``@`` and ``/`` that nobody
-#: escaped: everything up to the last ``@`` before a blank or a quote counts as credentials.
-_USER: Final = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s\"'<>?#]*@")
-#: Parameters of an address that are secrets by their names.
+#: ``scheme://user:password@``, also inside a sentence and with a slash too few. A password may hold ``@`` and
+#: ``/`` that nobody escaped: everything up to the last ``@`` before a blank or a quote counts as credentials.
+_USER: Final = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]+:/{1,3})[^\s\"'<>?#]*@")
+#: Parameters of an address that are secrets by their names. Recorders take them in the path as well:
+#: ``rtsp://10.0.0.5/user=admin&password=secret&channel=1``.
 _SECRET: Final = re.compile(
-    r"(?P<name>[?&;](?:[a-z_-]*(?:pass|pwd|passwd|password|secret|token|signature|apikey|api_key|key|auth)))"
-    r"=[^&#\s\"'<>]*",
+    r"(?P<name>[?&;/](?:[a-z_-]*(?:pass|pwd|passwd|password|secret|token|signature|apikey|api_key|key|auth"
+    r"|user|usr|username|login)))=[^&#\s\"'<>]*",
     re.IGNORECASE,
 )
 

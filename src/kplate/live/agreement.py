@@ -2,7 +2,7 @@
 
 A reading's vote weighs as much as it is sure, and less where the plate is small in the picture. Each
 character is voted on by itself, so that a blurred frame that has six of seven characters right still helps;
-but only a text that was itself read and trusted at least twice can win.
+but only a text that was itself read and trusted can win, and only if other readings say the same.
 """
 
 import math
@@ -20,6 +20,10 @@ _LEAST_SIZE: Final = 0.2
 #: character must have: while the car may still come nearer, and when no more readings are to be expected.
 _EARLY: Final = (3, 2.0, 0.75)
 _LATE: Final = (2, 0.0, 0.55)
+#: Likewise where one reading was trusted and others say the same with less certainty: so many in all, and no
+#: other text was read as often.
+_ALONE: Final = (1, 1.5, 0.5)
+_ALONE_READINGS: Final = 3
 #: Texts that are kept for a car at most; a plate that nobody can read may be read anew in every frame.
 _MOST_TEXTS: Final = 24
 #: Of these, how many keep their best frame: frames are large.
@@ -50,7 +54,8 @@ class Evidence:
 class _Tally:
     """Votes for one text."""
 
-    readings: int = 0
+    count: int = 0  # readings, trusted or not
+    readings: int = 0  # trusted ones
     weight: float = 0.0
     surest: float = 0.0
     kinds: defaultdict[str | None, float] = field(default_factory=lambda: defaultdict(float))
@@ -59,6 +64,7 @@ class _Tally:
 
     def merge(self, other: "_Tally") -> None:
         """Add the votes of another tally for the same text."""
+        self.count += other.count
         self.readings += other.readings
         self.weight += other.weight
         self.surest = max(self.surest, other.surest)
@@ -76,7 +82,7 @@ class Verdict:
 
     Attributes:
         text: The text.
-        readings: How many trusted readings say so.
+        readings: How many trusted readings say so; where it is only one, how many say so at all.
         score: How sure it is: the surest of them, times the share of votes of the weakest character.
         kind: The look that most of them saw.
         electric: Whether it is of an electric vehicle's kind, likewise; None where no reading knew.
@@ -113,6 +119,7 @@ class Ballot:
         weight = plate.score * _size(plate)
         self._vote(text, plate.characters, weight)
         tally = self._tallies.setdefault(text, _Tally())
+        tally.count += 1
         tally.weight += weight
         if plate.trusted:
             tally.readings += 1
@@ -135,16 +142,24 @@ class Ballot:
         Args:
             late: No more readings are to be expected: two that agree are enough.
         """
-        least_readings, least_weight, least_share = _LATE if late else _EARLY
+        if not late:
+            return self._agreed(*_EARLY)
+        often = sorted(tally.count for tally in self._tallies.values())[-2:]
+        least = max(_ALONE_READINGS, often[0] + 1 if len(often) == 2 else 0)
+        return self._agreed(*_LATE) or self._agreed(*_ALONE, least)
+
+    def _agreed(self, trusted: int, weight: float, share: float, count: int = 0) -> Verdict | None:
+        """Return the text with the largest share of the votes, if it and its readings are good enough."""
         ranked = [
             (self._share(text), tally.weight, text)
             for text, tally in self._tallies.items()
-            if tally.readings >= least_readings and tally.weight >= least_weight and tally.best is not None
+            if tally.readings >= trusted
+            and tally.weight >= weight
+            and tally.count >= count
+            and tally.best is not None
         ]
-        if not ranked:
-            return None
-        share, _, text = max(ranked)
-        return self.of(text) if share >= least_share else None
+        best, _, text = max(ranked, default=(0.0, 0.0, ""))
+        return self.of(text) if text and best >= share else None
 
     def of(self, text: str) -> Verdict | None:
         """Return the verdict for a text, whatever the others say; None where no trusted reading says so."""
@@ -154,7 +169,8 @@ class Ballot:
         kind = max(tally.kinds, key=lambda kind: tally.kinds[kind])
         electric = max(tally.electric, key=lambda value: tally.electric[value]) if tally.electric else None
         score = tally.surest * self._share(text)
-        return Verdict(text, tally.readings, score, kind, electric, tally.best)
+        readings = tally.readings if tally.readings > 1 else tally.count
+        return Verdict(text, readings, score, kind, electric, tally.best)
 
     def merge(self, other: "Ballot") -> None:
         """Take over the votes of another ballot: both cars were one."""

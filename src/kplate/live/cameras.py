@@ -30,8 +30,50 @@ _LONGEST_PAUSE: Final = 8.0
 _GOOD_AFTER: Final = 5.0
 #: Seconds over which the rate is measured.
 _RATE_OVER: Final = 5.0
+_SHORTEST_SPAN: Final = 1.0
 #: Share of a new value in the running mean of the lag.
 _LAG_SHARE: Final = 0.1
+#: Frames that come later than this, in seconds, are passed over, which is faster than reading them; but for
+#: no longer than this: then the camera's clock is wrong.
+_LATE: Final = 1.0
+_CATCH_UP: Final = 3.0
+#: A camera's clock runs slower than ours by up to this share.
+_CLOCKS_APART: Final = 0.001
+
+
+class Delay:
+    """Tells how late the frames of a connection come, by the times that the camera has given them.
+
+    A machine that was busy for a while gets frames out of the network's buffers that are seconds old. The
+    quickest frame so far counts as one that came at once.
+    """
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._least = float("inf")
+        self._stamp = self._now = -1.0
+        self._late_since: float | None = None
+
+    def __call__(self, now: float, stamp: float) -> float:
+        """Return how many seconds late a frame is.
+
+        Args:
+            now: When it came, seconds of our clock.
+            stamp: Likewise of the camera's; one that does not grow says nothing.
+        """
+        drift = _CLOCKS_APART * (now - self._now)
+        offset = now - stamp
+        known = stamp > self._stamp
+        self._least = min(offset, self._least + drift) if known else offset
+        self._now, self._stamp = now, stamp
+        late = offset - self._least
+        if late <= _LATE:
+            self._late_since = None
+        elif self._late_since is None:
+            self._late_since = now
+        elif now - self._late_since > _CATCH_UP:
+            self._least, self._late_since, late = offset, None, 0.0
+        return late
 
 
 class Camera:
@@ -61,6 +103,7 @@ class Camera:
         self._news = threading.Condition()
         self._closed = threading.Event()
         self._slot: Frame | None = None
+        self._late = 0.0  # of the frame in the slot, in seconds
         self._arrivals: deque[float] = deque()
         self._opened = time.monotonic()
         self._last = self._opened
@@ -72,7 +115,7 @@ class Camera:
         now = time.monotonic()
         with self._news:
             recent = sum(1 for moment in self._arrivals if moment > now - _RATE_OVER)
-            span = min(_RATE_OVER, max(now - self._opened, 1e-3))
+            span = min(_RATE_OVER, max(now - self._opened, _SHORTEST_SPAN))
             state = replace(self._state, rate=recent / span)
             if state.connection is Connection.CONNECTED and now - self._last > _STALLED_AFTER:
                 problem = f"no frame for {now - self._last:.0f} s"
@@ -97,7 +140,7 @@ class Camera:
                     if self._state.problem and not self._closed.is_set():
                         raise SourceError(self._state.problem)
                     return
-                waited = time.monotonic() - self._opened - frame.time
+                waited = time.monotonic() - self._opened - frame.time + self._late
                 lag = self._state.lag + _LAG_SHARE * (waited - self._state.lag)
                 self._state = replace(self._state, lag=lag)
             yield frame
@@ -158,7 +201,7 @@ class Camera:
 
     def _pump(self, capture: cv2.VideoCapture) -> str:
         """Keep the newest frame until none comes any more; return why."""
-        began, frames = time.monotonic(), 0
+        began, frames, delay = time.monotonic(), 0, Delay()
         while not self._closed.is_set():
             asked = time.monotonic()
             done, image = capture.read()
@@ -171,7 +214,8 @@ class Camera:
             if not frames:
                 self._connected()
             frames += 1
-            self._keep(image, now)  # type: ignore[arg-type]
+            late = delay(now, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            self._keep(image, now, late)  # type: ignore[arg-type]
         return ""
 
     def _connected(self) -> None:
@@ -183,7 +227,7 @@ class Camera:
             )
         _log.info("%s is connected%s", self.name, " again" if again else "")
 
-    def _keep(self, image: Image, now: float) -> None:
+    def _keep(self, image: Image, now: float, late: float) -> None:
         with self._news:
             if self._state.frames == 0:
                 self._opened = now
@@ -192,11 +236,12 @@ class Camera:
             while self._arrivals[0] < now - _RATE_OVER:
                 self._arrivals.popleft()
             index = self._state.frames
-            wanted = index % self._every == 0
+            wanted = index % self._every == 0 and late <= _LATE
             dropped = self._state.dropped + (not wanted or self._slot is not None)
             self._state = replace(self._state, frames=index + 1, dropped=dropped)
             if wanted:
                 self._slot = Frame(index, now - self._opened, datetime.now(UTC), image)
+                self._late = late
                 self._news.notify_all()
 
     def _change(self, connection: Connection, problem: str | None = None) -> None:

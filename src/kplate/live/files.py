@@ -11,8 +11,10 @@ from typing import Final, Self
 import cv2
 
 from kplate.errors import ImageError
+from kplate.events.urls import without_credentials
 from kplate.files import StrPath, printable, reason_of
 from kplate.images import Image, find_images, read_image
+from kplate.live.containers import why_undecodable
 from kplate.live.model import Connection, Frame, SourceError, SourceState
 from kplate.live.opencv import quiet_opencv
 
@@ -46,9 +48,14 @@ class FileSource:
             end: Second to stop before; None for the end.
             every: Of this many frames, one counts.
             clock: When the first frame was taken; None to derive it from the file's own time.
+
+        Raises:
+            SourceError: The end is not after the start.
         """
+        if end is not None and end <= start:
+            raise SourceError(f"nothing lies between the start ({start:g} s) and the end ({end:g} s)")
         self.path = Path(path)
-        self.name = printable(path)
+        self.name = without_credentials(printable(path))  # a mistyped address ends up here as well
         self.start, self.end, self.every, self.clock = start, end, every, clock
         self.total: int | None = None
         self._frames = 0
@@ -80,6 +87,11 @@ class FileSource:
             self._began = time.monotonic()
         self._frames += 1
         return (self._frames - 1) % self.every == 0
+
+    def _refuse_nothing(self) -> None:
+        """Called at the end: a source that ends before it was to begin is a mistake, and silence hides it."""
+        if not self._frames:
+            raise SourceError(f"{self.name} ends before second {self.start:g}, where it was to begin")
 
     def _expected(self, count: float, rate: float) -> int | None:
         """Say how many frames count, of all that there are."""
@@ -149,9 +161,11 @@ class VideoFile(FileSource):
         name = os.fspath(self.path.absolute())
         capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         if not capture.isOpened():
-            raise SourceError(
-                f"cannot read {self.name}: it is no video, it is damaged, or its codec is unknown here"
-            )
+            try:
+                reason = why_undecodable(self.path)
+            except OSError as error:
+                reason = reason_of(error)
+            raise SourceError(f"cannot read {self.name}: {reason}")
         return capture
 
     def __iter__(self) -> Iterator[Frame]:
@@ -191,6 +205,7 @@ class VideoFile(FileSource):
         return index
 
     def _complain(self, index: int) -> None:
+        """Say why there are no more frames, unless that is as it should be."""
         if self._ended:
             return
         if index == 0:
@@ -202,6 +217,7 @@ class VideoFile(FileSource):
             raise SourceError(
                 f"{self.name} ends early: {index} of {round(self._count)} frames could be decoded"
             )
+        self._refuse_nothing()
 
 
 class FrameFolder(FileSource):
@@ -242,7 +258,12 @@ class FrameFolder(FileSource):
             self.clock = datetime.fromtimestamp(self._files[0].stat().st_mtime, UTC)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames that count; pictures that cannot be read are told of in the log."""
+        """Yield the frames that count; pictures that cannot be read are told of in the log.
+
+        Raises:
+            SourceError: There are none.
+        """
+        good = 0
         for index, file in enumerate(self._files):
             now = index / self.rate
             if self._ended or (self.end is not None and now >= self.end):
@@ -254,7 +275,13 @@ class FrameFolder(FileSource):
             except ImageError as error:
                 _log.warning("%s", error)
                 continue
+            good += 1
             yield Frame(index, now, self._wall(now), image)
+        if self._ended:
+            return
+        self._refuse_nothing()
+        if not good:
+            raise SourceError(f"cannot read {self.name}: none of its pictures could be read")
 
 
 def _bgr(image: object) -> Image:

@@ -143,7 +143,7 @@ class SourceState:
         frames: Frames decoded so far.
         dropped: Of these, how many were passed over because newer ones had come (live sources).
         rate: Frames a second that the source gave lately.
-        lag: Seconds between the arrival of a frame and its being handed out, lately.
+        lag: Seconds that frames waited lately until they were handed out, in the network's buffers and here.
         reconnects: How often the source was opened again.
         problem: Why it is not connected; None where it is. Holds no credentials.
     """

@@ -29,10 +29,11 @@ def why_unreachable(address: str | int, name: str) -> str:
     if isinstance(address, int):
         return f"cannot open {name}: this machine has no such camera, or another program uses it"
     try:
-        parts = urlsplit(address)
+        # Without credentials: a password with a slash in it would look like a host.
+        parts = urlsplit(without_credentials(address))
         host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
-    except ValueError as error:
-        return f"cannot open {name}: {without_credentials(str(error))}"
+    except ValueError:
+        return f"cannot open {name}: this is no address of a camera"
     if not host or not port:
         return f"cannot open {name}: this is no address of a camera"
     try:

@@ -40,12 +40,16 @@ class StatusKeeper:
             counts: Gives further values for it; called from the thread.
             on_change: Told each time a live source was connected, has stalled or was lost; from the thread.
             log: Told how a live source does, now and then, and what goes wrong here.
+
+        Raises:
+            OutputError: The file cannot be written.
         """
         self._source, self._file, self._counts = source, file, counts
         self._on_change, self._log = on_change, log
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
         self._failed = False
+        self._put()  # at once: whoever looks finds a whole file
 
     def __enter__(self) -> Self:
         """Start."""
@@ -93,11 +97,13 @@ class StatusKeeper:
                     f"{state.frames} frames, {state.dropped} passed over, {state.reconnects} reconnects"
                 )
 
-    def _write(self) -> None:
-        if self._file is None:
-            return
-        try:
+    def _put(self) -> None:
+        if self._file is not None:
             write_atomic(self._file, f"{json.dumps(self.values(), ensure_ascii=False)}\n".encode())
+
+    def _write(self) -> None:
+        try:
+            self._put()
             self._failed = False
         except OutputError as error:
             if not self._failed:

@@ -63,11 +63,12 @@ class VideoWriter:
             OutputError: The disk is full, or OpenCV cannot write such a video.
         """
         height, width = image.shape[:2]
+        # Before it is opened: that fails on a full disk, and OpenCV does not say why.
+        if self.frames % _LOOK_EVERY == 0 and shutil.disk_usage(self._part.parent).free < _LEAST_ROOM:
+            raise OutputError(f"cannot write {printable(self.path)}: the disk is full")
         if self._writer is None:
             self._size = (width - width % 2, height - height % 2)
             self._writer = self._open()
-        if self.frames % _LOOK_EVERY == 0 and shutil.disk_usage(self._part.parent).free < _LEAST_ROOM:
-            raise OutputError(f"cannot write {printable(self.path)}: the disk is full")
         if (width, height) != self._size:
             even = image[: height - height % 2, : width - width % 2]
             image = even if even.shape[1::-1] == self._size else _scaled(image, self._size)

@@ -160,25 +160,23 @@ class Courier:
                     asked = None
                 if self._worked:
                     pause = FIRST_PAUSE
-                if self._rest(pause if asked is None else asked):
+                # A random part of the pause keeps senders apart; what a receiver asked for is never cut.
+                rest = pause * random.uniform(0.5, 1.0) if asked is None else asked * random.uniform(1.0, 1.1)
+                if self.outbox.stop.wait(rest):
                     return
                 pause = min(LONGEST_PAUSE, 2 * pause)
         finally:
             self._lock.release()
 
-    def _rest(self, pause: float) -> bool:
-        """Wait before the next try; True when there will be none."""
-        return self.outbox.stop.wait(pause * random.uniform(0.5, 1.0))
-
     def _fail(self, reason: str) -> None:
         if self._trouble is None and not self.outbox.stop.is_set():
-            self._log(without_credentials(f"{self.name}: {reason}; events wait until it works again"))
+            self._log(f"{self.name}: {without_credentials(reason)}; events wait until it works again")
         self._trouble = reason
 
     def _tell(self, message: str) -> None:
         """Take a carrier's word: an empty one says that the receiver takes events."""
         if message:
-            self._log(without_credentials(f"{self.name}: {message}"))
+            self._log(f"{self.name}: {without_credentials(message)}")
             return
         self._worked = True
         if self._trouble is not None:

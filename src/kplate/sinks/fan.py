@@ -64,7 +64,8 @@ class _Guarded:
         self.output = output
         self._log = log
         self._kept: deque[tuple[Event, tuple[Picture, ...]]] = deque()
-        self._lost = 0
+        self._lost = 0  # since it failed
+        self._gone = 0  # before
         self._failing = False
 
     def write(self, event: Event, pictures: tuple[Picture, ...]) -> None:
@@ -87,7 +88,7 @@ class _Guarded:
             self._failing = False
             lost = f", {self._lost} lost" if self._lost else ""
             self._log(f"{self.output.name}: works again; {max(0, late)} events written late{lost}")
-            self._lost = 0
+            self._gone, self._lost = self._gone + self._lost, 0
 
     def _fail(self, error: Exception) -> None:
         reason = str(error) if isinstance(error, KplateError) else f"{type(error).__name__}: {error}"
@@ -96,7 +97,8 @@ class _Guarded:
             self._log(without_credentials(f"{told}; events are kept in memory until it works again"))
         self._failing = True
 
-    def close(self) -> None:
+    def close(self) -> int:
+        """Write what is still kept, and return how many events were lost."""
         if self._kept:
             self._work_off()
         lost = len(self._kept) + self._lost
@@ -104,10 +106,15 @@ class _Guarded:
             self._log(f"{self.output.name}: {lost} events could not be written")
         self._kept.clear()
         self.output.close()
+        return self._gone + lost
 
 
 class Sinks:
-    """Many sinks as one. It is a context manager; leaving it closes them."""
+    """Many sinks as one. It is a context manager; leaving it closes them.
+
+    Attributes:
+        lost: How many events could not be written to one of them; known when they are closed.
+    """
 
     def __init__(
         self,
@@ -128,6 +135,7 @@ class Sinks:
         self._log = log
         self._pruned = -_PRUNE_EVERY
         self._closed = False
+        self.lost = 0
         self._lock = threading.Lock()
         self._room = True
         self._prune()
@@ -152,6 +160,7 @@ class Sinks:
         try:
             event.to_dict()
         except KplateError as error:  # no sink could ever write it, and it would block them
+            self.lost += 1
             self._log(f"event {event.id} cannot be written: {error}")
             return
         told, encoded = self._prepared(event, pictures)
@@ -227,8 +236,7 @@ class Sinks:
             if self._closed:
                 return
             self._closed = True
-            for guarded in self._outputs:
-                guarded.close()
+            self.lost += sum(guarded.close() for guarded in self._outputs)
         end = time.monotonic() + patience
         for courier in self._couriers:
             courier.close(max(0.1, end - time.monotonic()))

@@ -92,6 +92,8 @@ _PLAIN: Final = {
     "AccessDenied": "the storage refuses: access denied",
     "InvalidAccessKeyId": "the storage does not know the access key",
     "SignatureDoesNotMatch": "the storage refuses the secret key",
+    # Where a machine asks for its role when it has no keys.
+    "169.254.169.254": "there are no keys (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)",
     "Connection refused": "cannot connect: connection refused",
     "timed out": "cannot connect: timed out",
 }

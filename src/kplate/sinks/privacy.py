@@ -32,7 +32,8 @@ class Privacy:
     """What is not told.
 
     Attributes:
-        key: Plates are told as HMAC-SHA-256 under this key, and are blurred in pictures; None: as texts.
+        key: Plates are told as HMAC-SHA-256 under this key, and are painted over in pictures, which are
+            blurred as well: they may show plates of other cars. None: plates are told as texts.
         blur: Whether everything in pictures outside the vehicle that the event is about is blurred.
     """
 
@@ -78,14 +79,11 @@ class Privacy:
         }
 
     def _picture(self, event: Event, shown: EventPicture, image: "Image") -> "Image":
-        result = image
-        if self.blur:
-            result = blurred(image)
-            for box in evidence(event):
-                left, top, right, bottom = _pixels(box, event, shown, image, _MARGIN)
-                result[top:bottom, left:right] = image[top:bottom, left:right]
+        result = blurred(image)
+        for box in evidence(event):
+            left, top, right, bottom = _pixels(box, event, shown, image, _MARGIN)
+            result[top:bottom, left:right] = image[top:bottom, left:right]
         hidden = event.others if self.key is None else (event.plate, *event.others)
-        result = result.copy() if hidden and result is image else result
         for plate in hidden:
             if plate is not None and plate.box is not None:
                 left, top, right, bottom = _pixels(plate.box, event, shown, image, 2 * _MARGIN)

@@ -1,5 +1,6 @@
 """Looking into a store of events, also one that is being written to."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from typing import Final
 from kplate.errors import DataError
 from kplate.events import Event
 from kplate.events.codec import time_text
-from kplate.files import StrPath, printable
+from kplate.files import StrPath, printable, reason_of
 from kplate.sinks.migrations import APPLICATION_ID
 from kplate.sinks.privacy import hashed
+from kplate.sinks.store import read_backlog
 
 _AT_ONCE: Final = 500
 
@@ -73,12 +75,32 @@ def find(path: StrPath, wanted: Filter | None = None) -> Iterator[Event]:
         raise DataError(f"cannot read {name}: {error}") from error
 
 
+def backlog(path: StrPath) -> dict[str, tuple[int, int]]:
+    """Return for each target of a store how many events wait, and how many it refused; nothing is written.
+
+    Raises:
+        DataError: There is no such file, or it is no store of events.
+    """
+    try:
+        with contextlib.closing(_open(Path(path))) as database:
+            (known,) = database.execute(
+                "SELECT count(*) FROM sqlite_master WHERE name = 'deliveries'"
+            ).fetchone()
+            return read_backlog(database) if known else {}  # a store of an older kplate knows of none
+    except sqlite3.Error as error:
+        raise DataError(f"cannot read {printable(path)}: {error}") from error
+
+
 def _open(path: Path) -> sqlite3.Connection:
     name = printable(path)
-    if not path.is_file():
+    try:
+        with path.open("rb"):  # SQLite says "unable to open" whatever the reason
+            pass
+    except (OSError, ValueError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
         raise DataError(
-            f"cannot read {name}: " + ("a folder has this name" if path.is_dir() else "no such file")
-        )
+            f"cannot read {name}: {'a folder has this name' if path.is_dir() else reason}"
+        ) from error
     address = path.resolve().as_uri()
     database = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=20.0)
     try:

@@ -99,6 +99,12 @@ class Store:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")  # what was pruned is gone from the file as well
         self._migrate()
+        # A file that may only be read is told now, not with the first event.
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        finally:
+            db.execute("ROLLBACK")
 
     def _migrate(self) -> None:
         if self._version() == len(MIGRATIONS):
@@ -138,6 +144,21 @@ class Store:
     def _exclusive(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._failures(), self._transaction():
             yield self._db
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[sqlite3.Connection]:
+        """Write what may be forgotten when the power fails, but not when the process is killed.
+
+        It does not wait for the disk, which takes a hundred times as long: a process that is killed in that
+        time would not know that an event has arrived, and would send it again.
+        """
+        with self._lock, self._failures():
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with self._transaction():
+                    yield self._db
+            finally:
+                self._db.execute("PRAGMA synchronous = FULL")
 
     def add(self, event: Event, *, targets: Sequence[str] = (), pictures: Sequence[Picture] = ()) -> bool:
         """Take an event, and note where it is to be sent.
@@ -214,7 +235,7 @@ class Store:
         self._settle([seq], _REFUSED, reason)
 
     def _settle(self, seqs: Sequence[int], state: int, reason: str | None) -> None:
-        with self._exclusive() as db:
+        with self._noting() as db:
             db.executemany(
                 "UPDATE deliveries SET state = ?, reason = ? WHERE seq = ?",
                 [(state, reason, seq) for seq in seqs],
@@ -228,10 +249,7 @@ class Store:
     def backlog(self) -> dict[str, tuple[int, int]]:
         """Return for each target how many events wait, and how many it refused."""
         with self._lock, self._failures():
-            rows = self._db.execute(
-                "SELECT target, sum(state = 0), sum(state = 2) FROM deliveries GROUP BY target"
-            ).fetchall()
-        return {target: (int(waiting), int(refused)) for target, waiting, refused in rows}
+            return read_backlog(self._db)
 
     def prune(
         self, older_than: timedelta, *, now: datetime | None = None, undelivered: bool = False
@@ -262,6 +280,12 @@ class Store:
         """Close the file; a second call does nothing."""
         with self._lock:
             self._db.close()
+
+
+def read_backlog(database: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """Return for each target how many events wait in a store, and how many it refused."""
+    rows = database.execute("SELECT target, sum(state = 0), sum(state = 2) FROM deliveries GROUP BY target")
+    return {target: (int(waiting), int(refused)) for target, waiting, refused in rows}
 
 
 #: SQLite's words, said plainly.

@@ -8,8 +8,9 @@ import http.client
 import time
 import urllib.error
 import urllib.request
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from kplate.errors import KplateError
 from kplate.events import without_credentials
@@ -51,7 +52,7 @@ class Webhook:
         self._url = parts._replace(netloc=f"{host}{port}", fragment="").geturl()
         self._headers = {"Content-Type": "application/json", "User-Agent": "kplate"}
         if parts.username:
-            login = f"{parts.username}:{parts.password or ''}".encode()
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
             self._headers["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
         self._key = None if not secret else _key(secret)
         self._opener = urllib.request.build_opener(_NoRedirect)
@@ -108,9 +109,18 @@ def _judged(error: urllib.error.HTTPError) -> Exception:
     reason = f"the receiver answered {error.code} {error.reason}".rstrip()
     if error.code in _GIVES_UP:
         return Refused(reason)
-    asked = error.headers.get("Retry-After", "")
-    pause = min(float(asked), _LONGEST_REST) if asked.isdecimal() else None
-    return Undelivered(reason, pause)
+    return Undelivered(reason, _rest(error.headers.get("Retry-After", "")))
+
+
+def _rest(asked: str) -> float | None:
+    """Return the seconds that a receiver wants to be left alone (RFC 9110: seconds, or a date), or None."""
+    if asked.isdecimal():
+        return min(float(asked), _LONGEST_REST)
+    try:
+        until = parsedate_to_datetime(asked)
+    except ValueError:
+        return None
+    return min(max(0.0, until.timestamp() - time.time()), _LONGEST_REST)
 
 
 def _reason(error: Any) -> str:
