@@ -109,6 +109,8 @@ def test_foreign_plates_are_never_trusted(kplate: Run, name: str) -> None:
         (["{video}", "--out", "x.gif"], "its name must end in .mp4"),
         (["{video}", "--status", "no/such/status.json"], "cannot write"),
         (["{video}", "--show"], "--show needs"),
+        (["{video}", "--out", "x.mp4", "--hash-plates"], "--out shows plates"),
+        (["{video}", "--start", "600"], "ends before second 600"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
@@ -121,6 +123,14 @@ def test_what_is_wrong_is_said_in_one_line(
     assert reason in done.err
     assert "secret" not in done.err
     assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_events_that_could_not_be_written_are_a_failure(kplate: Run, passing_cars: Path) -> None:
+    done = kplate("watch", passing_cars / "clip.mp4", "--end", 4.5, "--every", 2, "--to", "/dev/full")
+    assert done.status == 1
+    assert "sighting" in done.out
+    assert "events could not be written" in done.err
 
 
 @pytest.mark.parametrize("argument", [["--start", "soon"], ["--every", "0"], ["--fps", "-1"]])

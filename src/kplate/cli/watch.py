@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kplate.cli.common import FAILED, Screen, add_scene_arguments, positive, prepare_file, write_json_line
+from kplate.cli.common import FAILED, Screen, add_scene_arguments, positive, write_json_line
 from kplate.cli.event_sinks import add_sink_arguments, moment, open_sinks_of, privacy_of
 from kplate.cli.networks import open_recognizer
 from kplate.errors import KplateError, OutputError
@@ -129,8 +130,16 @@ class Watch:
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
             self._workers = min(args.threads or cores, _MOST_WORKERS)
             args.threads = 1
+        if args.out and args.hash_plates:
+            raise KplateError("--out shows plates, which --hash-plates is to hide: leave one of them out")
         self._log = _logger(screen, stack)
-        status = prepare_file(args.status) if args.status else None
+        self._keeper = StatusKeeper(
+            source,
+            file=None if args.status is None else Path(args.status),
+            counts=lambda: dict(self._counts),
+            on_change=self._changed,
+            log=self._log,
+        )
         self._window = Window(f"kplate {source.name}") if args.show else None
         rate = _CAMERA_RATE if source.live else getattr(source, "rate", _CAMERA_RATE) / args.every
         self._video = stack.enter_context(VideoWriter(args.out, rate)) if args.out else None
@@ -144,9 +153,6 @@ class Watch:
         self._sinks: Sinks | None = None
         if args.to:
             self._sinks = stack.enter_context(open_sinks_of(args, self._log))
-        self._keeper = StatusKeeper(
-            source, file=status, counts=lambda: dict(self._counts), on_change=self._changed, log=self._log
-        )
 
     def run(self) -> int:
         """Watch to the end; Ctrl-C and SIGTERM end a camera's run in good order."""
@@ -168,6 +174,10 @@ class Watch:
                 settled, _ = self._watcher.finish()
                 for sighting in settled:
                     self._tell_sighting(sighting)
+        if self._sinks is not None:
+            self._sinks.close()
+            if self._sinks.lost:
+                self._status = FAILED
         return self._status
 
     def _progress(self) -> contextlib.AbstractContextManager[Callable[[str], None]]:
