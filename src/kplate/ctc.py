@@ -134,29 +134,36 @@ def _advance(
     width: int,
     share: float,
 ) -> dict[tuple[int, ...], _Beam]:
+    if not symbols:  # most steps: nothing but the blank
+        for beam in beams.values():
+            beam.blank, beam.symbol = (beam.blank + beam.symbol) * blank, 0.0
+        return beams
+    likeliest = max([blank, *(probability for _, probability in symbols)])
+    least = share * likeliest * max(beam.blank + beam.symbol for beam in beams.values())
     after: dict[tuple[int, ...], _Beam] = {}
     for prefix, beam in beams.items():
         total = beam.blank + beam.symbol
-        same = _get(after, prefix, beam.state, beam.peaks)
-        same.blank += total * blank
+        last = prefix[-1] if prefix else None
+        if total * blank > least:
+            _get(after, prefix, beam.state, beam.peaks).blank += total * blank
         for symbol, probability in symbols:
             extended_from = total
-            if prefix and symbol == prefix[-1]:
+            if symbol == last:
+                same = _get(after, prefix, beam.state, beam.peaks)
                 same.symbol += beam.symbol * probability
                 if probability > same.peaks[-1]:
                     same.peaks = (*same.peaks[:-1], probability)
                 extended_from = beam.blank  # an equal neighbour needs a blank between
-            if extended_from <= 0:
+            if extended_from * probability <= least:
                 continue
             state = automaton.step(beam.state, len(prefix), symbol) if automaton else 1
             if state:
                 grown = _get(after, (*prefix, symbol), state, (*beam.peaks, probability))
                 grown.symbol += extended_from * probability
-    if len(after) == 1:
+    if len(after) <= width:
         return after
-    ranked = sorted(after.items(), key=lambda item: -(item[1].blank + item[1].symbol))[:width]
-    least = share * (ranked[0][1].blank + ranked[0][1].symbol) if ranked else 0.0
-    return {prefix: beam for prefix, beam in ranked if beam.blank + beam.symbol >= least}
+    ranked = sorted(after.items(), key=lambda item: -(item[1].blank + item[1].symbol))
+    return dict(ranked[:width])
 
 
 def _get(
