@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 
 from kplate.images import Image
@@ -18,7 +17,7 @@ from kplate.images import Image
 _COLOUR_STEPS: Final = 5.0
 _COLOUR_SHARE: Final = 0.02
 #: Pixels of a picture that are looked at for colour, at most.
-_SAMPLED: Final = 4096
+_SAMPLED: Final = 2048
 #: Pixels darker than this say nothing about colour.
 _DARK: Final = 16.0
 #: Pixels with a channel above the first and all above the second are left out: a tint that is clipped in one
@@ -62,20 +61,16 @@ def light_of(image: Image) -> Light:
         image: uint8 H x W x 3 BGR.
     """
     step = math.ceil(math.sqrt(image.shape[0] * image.shape[1] / _SAMPLED))
-    channels = cv2.split(np.asarray(image[::step, ::step], np.float32))
-    highest = np.maximum(np.maximum(channels[0], channels[1]), channels[2])
-    lowest = np.minimum(np.minimum(channels[0], channels[1]), channels[2])
-    total = channels[0] + channels[1] + channels[2]
-    usable = (total > 3 * _DARK) & ((highest <= _CLIPPED[0]) | (lowest <= _CLIPPED[1]))
-    weight = usable.astype(np.float32)
-    sums = [float(np.vdot(channel, weight)) for channel in channels]
-    if not sum(sums):
+    channels = np.ascontiguousarray(image[::step, ::step].reshape(-1, 3).T, np.float32)
+    total = channels.sum(0)
+    usable = (total > 3 * _DARK) & ((channels.max(0) <= _CLIPPED[0]) | (channels.min(0) <= _CLIPPED[1]))
+    sums = channels @ usable.astype(np.float32)
+    level = float(sums.sum())
+    if not level:
         return Light(False)
-    off = np.zeros(usable.shape, bool)
-    for channel, own in zip(channels, sums, strict=True):
-        off |= np.abs(channel - total * np.float32(own / sum(sums))) > _COLOUR_STEPS
-    coloured = np.count_nonzero(off & usable) > _COLOUR_SHARE * np.count_nonzero(usable)
-    return Light(bool(coloured), 3 * (sums[0] - sums[2]) / sum(sums))
+    off = (np.abs(channels - total * (sums / level)[:, None]) > _COLOUR_STEPS).any(0) & usable
+    coloured = np.count_nonzero(off) > _COLOUR_SHARE * np.count_nonzero(usable)
+    return Light(bool(coloured), float(3 * (sums[0] - sums[2]) / level))
 
 
 def electric_odds(plate: Image, light: Light) -> float:
