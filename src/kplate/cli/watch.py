@@ -19,10 +19,11 @@ from kplate.errors import KplateError, OutputError
 
 if TYPE_CHECKING:
     from kplate.bays import BayMonitor
+    from kplate.cli.bay_state import BayMemory
     from kplate.events import Event
     from kplate.images import Image
     from kplate.live.model import FrameResult, Sighting, Source, SourceState
-    from kplate.sinks import Sinks
+    from kplate.sinks import Privacy, Sinks
 
 #: More threads than this bring nothing: one thread decodes for them.
 _MOST_WORKERS: Final = 8
@@ -42,6 +43,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="what events call the source (default: its address)")
     parser.add_argument("--bays", metavar="FILE", help="tell what happens in the parking bays of this file")
     parser.add_argument("--camera", metavar="NAME", help="camera of that file, where it has several")
+    parser.add_argument(
+        "--state", metavar="FILE",
+        help="with --bays: remember here what stands in the bays, to go on from it after a new start "
+        "(default: for cameras, beside the file of bays; for videos, nowhere)",
+    )  # fmt: skip
     parser.add_argument(
         "--sightings", action="store_true", help="with --bays: tell of all cars, also of those that only pass"
     )
@@ -150,6 +156,7 @@ class Watch:
             monitor.look = self._recognise
         self._watcher = Watcher(gap=args.gap)
         self._privacy = privacy_of(args)
+        self._memory = _memory(args, source, monitor, self._privacy, self._log)
         self._sinks: Sinks | None = None
         if args.to:
             self._sinks = stack.enter_context(open_sinks_of(args, self._log))
@@ -160,6 +167,9 @@ class Watch:
 
         frames = recognised(self._source, self._recognise, workers=self._workers)
         with _term_as_interrupt(), self._keeper, self._progress() as advance:
+            if self._memory is not None:
+                for event in self._memory.resume():
+                    self._tell(event, {}, 0.0)
             try:
                 for frame, recognition in frames:
                     if not self._take(self._watcher.update(frame, recognition)):
@@ -171,6 +181,8 @@ class Watch:
             finally:
                 frames.close()
                 self._source.close()
+                if self._memory is not None:
+                    self._memory.close()
                 settled, _ = self._watcher.finish()
                 for sighting in settled:
                     self._tell_sighting(sighting)
@@ -192,8 +204,13 @@ class Watch:
         for sighting in result.settled:
             self._tell_sighting(sighting)
         if self._monitor is not None:
-            for event in self._monitor.update(result):
+            events = self._monitor.update(result)
+            if self._memory is not None:
+                self._memory.before(events)
+            for event in events:
                 self._tell(event, self._monitor.pictures(event), result.frame.time)
+            if self._memory is not None:
+                self._memory.after(events)
         if self._video is None and self._window is None:
             return True
         image = self._annotate(result, self._ground(result))
@@ -273,6 +290,24 @@ def _bays(args: argparse.Namespace) -> "tuple[BayMonitor | None, str]":
             "name what to watch: a video, a folder of frames, rtsp://host/stream or a camera's number"
         )
     return monitor, source
+
+
+def _memory(
+    args: argparse.Namespace,
+    source: "Source",
+    monitor: "BayMonitor | None",
+    privacy: "Privacy",
+    log: Callable[[str], None],
+) -> "BayMemory | None":
+    """Return what remembers the bays from one run to the next; None where nothing is to."""
+    from kplate.cli.bay_state import BayMemory, state_file
+
+    if monitor is None:
+        if args.state is not None:
+            raise KplateError("--state needs --bays: it remembers what stands in them")
+        return None
+    file = args.state or (state_file(args.bays, monitor.camera.name, "watch") if source.live else None)
+    return None if file is None else BayMemory(file, monitor, privacy, log)
 
 
 class _ToScreen(logging.Handler):
