@@ -54,6 +54,11 @@ class Film:
         self.time = 0.0
         self.index = 0
         self.events: list[Event] = []
+        self.began = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+    @property
+    def now(self) -> datetime:
+        return self.began + timedelta(seconds=self.time)
 
     def show(
         self,
@@ -74,8 +79,8 @@ class Film:
             plates = tuple(plate(text, electric, n) for n in range(len(cars)) if text is not None)
             permits = (Permit((0, 0, 9, 9), 0.9, 0),) if permit and cars else ()
             found = Recognition(WIDTH, HEIGHT, 1.0, tuple(Vehicle(b, 0.9) for b in cars), plates, permits)
-            wall = datetime(2026, 3, 2, 9, tzinfo=UTC) + timedelta(seconds=self.time)
-            for event in self.monitor.update(FrameResult(Frame(self.index, self.time, wall, image), found)):
+            frame = Frame(self.index, self.time, self.now, image)
+            for event in self.monitor.update(FrameResult(frame, found)):
                 self.events.append(event)
                 assert event.bay is not None
                 told.append(f"{event.reasons[0].code if event.reasons else event.type} {event.bay.id}")
@@ -164,6 +169,43 @@ def test_a_van_may_stop_before_a_bay(film: Film):
     van: Box = (20, 100, 330, 350)
     assert film.show(30, [van], unseen=[HOME["A1"]]) == []
     assert film.show(5, [HOME["A1"]]) == []
+
+
+def test_what_nobody_finds_may_hide_a_bay(film: Film):
+    film.show(13, [HOME["A1"]])
+    van: Box = (-330, 190, 0, 350)
+    for step in range(12):  # it comes from the side, first over the ground before the bay
+        film.show(0.2, [HOME["A1"]] if step < 4 else [], unseen=[HOME["A1"], moved(van, 30 * step, 0)])
+    assert film.show(40, unseen=[HOME["A1"], moved(van, 330, 0)], step=0.5) == []
+    assert film.show(5, [HOME["A1"]]) == []
+    assert [str(event.type) for event in film.events] == ["parked"]
+
+
+def test_a_car_that_left_behind_what_nobody_finds_is_told_when_that_is_gone(film: Film):
+    film.show(13, [HOME["A1"]])
+    assert film.show(10, unseen=[(0, 190, 330, 350)]) == []
+    assert film.show(2) == ["left A1"]
+
+
+def test_a_car_may_come_between_as_one_box_with_the_parked_one(film: Film):
+    film.show(13, [HOME["A1"]])
+    van: Box = (190, 285, 420, 355)
+    for step in range(4):  # it covers the ground first
+        assert film.show(0.2, [HOME["A1"]], unseen=[HOME["A1"], moved(van, -10 * step, 0)]) == []
+    for step in range(12):  # then the network finds both as one, which drives on
+        both: Box = (95 + 4 * step, 145 + step, 275 + 4 * step, 356)
+        front: Box = (both[0], 190, both[2], 350)
+        assert film.show(0.2, [both], unseen=[HOME["A1"], front]) == []
+    assert film.show(3, unseen=[HOME["A1"], (139, 190, 319, 350)]) == []
+    assert film.show(5, [HOME["A1"]]) == []
+
+
+def test_a_part_of_a_car_is_not_taken_for_it(film: Film):
+    film.show(3)
+    tailgate: Box = (140, 190, 200, 240)
+    film.show(5, [tailgate, HOME["A1"]], unseen=[])
+    assert film.events[0].vehicle is not None
+    assert film.events[0].vehicle.box == HOME["A1"]
 
 
 def test_a_car_that_left_behind_a_van_is_told_when_the_van_is_gone(film: Film):
