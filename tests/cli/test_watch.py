@@ -125,6 +125,26 @@ def test_what_is_wrong_is_said_in_one_line(
     assert len(done.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("watch", "a.mp4", "rtsp://user:secret@host/x"),
+        ("watch", "rtsp://user:secret@host:port/x"),
+        ("watch", "{video}", "--to", "mqtt:/user:secret@host/x"),
+        ("watch", "{video}", "--to", "s3://user:secret@[::1/x"),
+        ("watch", "{video}", "--to", "https://user:secret@[::1/x"),
+        ("listen", "--camera", "rtsp://user:secret@host/x"),
+    ],
+)
+def test_mistakes_in_addresses_are_told_without_credentials(
+    kplate: Run, passing_cars: Path, arguments: tuple[str, ...]
+) -> None:
+    done = kplate(*(argument.replace("{video}", str(passing_cars / "clip.mp4")) for argument in arguments))
+    assert done.status in (1, 2)
+    assert "host" in done.err or "not an address" in done.err
+    assert "secret" not in done.err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_events_that_could_not_be_written_are_a_failure(kplate: Run, passing_cars: Path) -> None:
     done = kplate("watch", passing_cars / "clip.mp4", "--end", 4.5, "--every", 2, "--to", "/dev/full")

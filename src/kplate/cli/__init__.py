@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from kplate.cli.common import CANCELLED, FAILED, PIPE_CLOSED, complain, prepare_streams
 from kplate.errors import KplateError
@@ -37,7 +37,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 
     Commands that are not asked for stay unimported, which keeps ``kplate read`` quick to start.
     """
-    parser = argparse.ArgumentParser(prog="kplate", description=_PROLOGUE)
+    parser = _Parser(prog="kplate", description=_PROLOGUE)
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, line in COMMANDS.items():
@@ -47,6 +47,15 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
             module.configure(child)
             child.set_defaults(run=module.run)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments without credentials: an address may be in the wrong place."""
+
+    def error(self, message: str) -> NoReturn:
+        from kplate.events.urls import without_credentials
+
+        super().error(without_credentials(message))
 
 
 class _Version(argparse.Action):

@@ -26,7 +26,10 @@ class ObjectStorage:
             KplateError: The address is none, or obstore is not installed.
         """
         self.name = without_credentials(url)
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
         options = dict(parse_qsl(parts.query))
         unknown = [name for name in options if name not in _OPTIONS]
         if not parts.netloc or "@" in parts.netloc:

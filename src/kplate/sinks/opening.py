@@ -126,7 +126,7 @@ def _file(target: str) -> Output:
         return PictureFolder(path)
     if target and path.exists() and not path.is_file():  # a pipe or a device such as /dev/stdout
         return JsonLinesFile(path)
-    raise KplateError(f"{target!r}: events cannot go there; there are {TARGETS}")
+    raise KplateError(f"{without_credentials(target)!r}: events cannot go there; there are {TARGETS}")
 
 
 def _remote(target: str, store: Path) -> _Remote:
