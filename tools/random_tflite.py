@@ -65,7 +65,7 @@ def main() -> None:
         content = convert(network.eval(), size)
         for precision in ("float32", "int8"):
             file = options.out / f"{name}.{precision}.tflite"
-            write_atomic(file, finish(content, outputs, precision, pictures, reader=False))
+            write_atomic(file, finish(content, outputs, precision, pictures, "detector"))
             print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
 
 

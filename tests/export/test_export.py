@@ -1,8 +1,9 @@
 """Exports that need no library beyond ONNX: what is written, what is told, and what is refused."""
 
+import re
 import shutil
 import tomllib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ onnx = pytest.importorskip("onnx", reason="exporting needs the export extra")
 
 from darknet.networks import write_painted  # noqa: E402
 
-from kplate import Detector, Recognizer, weights  # noqa: E402
+from kplate import Detector, Reader, Recognizer, weights  # noqa: E402
 from kplate.cli import main  # noqa: E402
 from kplate.errors import KplateError, WeightsError  # noqa: E402
 from kplate.export import libraries, onnx_precision, run  # noqa: E402
 from kplate.export.onnx_precision import with_float16_weights  # noqa: E402
 from kplate.export.run import Order, export  # noqa: E402
 from kplate.export.verification import LIMITS, Report  # noqa: E402
+from kplate.plates.alphabet import ALPHABET  # noqa: E402
 from kplate.synth.scenes import demo_scene  # noqa: E402
 
 SHIPPED = Path(weights.__file__).parent
@@ -37,7 +39,7 @@ def test_smaller_numbers_read_the_same(
 ) -> None:
     out = tmp_path / "out"
     assert main(["export", "all", "--precision", precision, "--out", str(out)]) == 0
-    assert capsys.readouterr().out.count("agree") == 2
+    assert capsys.readouterr().out.count("agree") == 3
     names = {f"{task}.{precision}.onnx" for task in weights.TASKS}
     assert {path.name for path in out.iterdir()} == names | {f"{name}.json" for name in names}
     for task in weights.TASKS:
@@ -59,15 +61,17 @@ def test_smaller_numbers_read_the_same(
 
 
 def test_the_main_format_keeps_its_names(tmp_path: Path, beside: Path) -> None:
-    exported = export(Order("reader", tmp_path), beside)
-    assert exported.manifest_path == tmp_path / "reader.json"
-    assert (tmp_path / "reader.onnx").read_bytes() == (SHIPPED / "reader.onnx").read_bytes()
-    assert exported.manifest.accuracy == weights.load(None, "reader")[1].accuracy
-    assert exported.report.agreed == exported.report.compared > 10
+    done = export(Order("reader", tmp_path), beside)
+    assert set(done) == {"locator", "reader"}
+    for task, exported in done.items():
+        assert exported.manifest_path == tmp_path / f"{task}.json"
+        assert (tmp_path / f"{task}.onnx").read_bytes() == (SHIPPED / f"{task}.onnx").read_bytes()
+        assert exported.manifest.accuracy == weights.load(None, task)[1].accuracy
+        assert exported.report.agreed == exported.report.compared > 10
 
 
 def test_a_size_of_its_own(tmp_path: Path, beside: Path) -> None:
-    exported = export(Order("detector", tmp_path, size=(320, 192)), beside)
+    exported = export(Order("detector", tmp_path, size=(320, 192)), beside)["detector"]
     assert exported.manifest.input == (320, 192)
     assert Detector(tmp_path).size == 320
 
@@ -75,7 +79,8 @@ def test_a_size_of_its_own(tmp_path: Path, beside: Path) -> None:
 def test_a_darknet_network(tmp_path: Path, beside: Path) -> None:
     cfg, values, names = write_painted(tmp_path)
     told = run.Told(weights=values, names=names)
-    exported = export(Order("detector", tmp_path / "out", cfg, told=told, precision="float16"), beside)
+    order = Order("detector", tmp_path / "out", cfg, told=told, precision="float16")
+    exported = export(order, beside)["detector"]
     source = Detector.from_darknet(cfg, values, names)
     assert exported.manifest.classes == source.labels
     assert set(exported.manifest.extra["export"]["source"]) == {cfg.name, values.name}
@@ -92,9 +97,9 @@ def without_weights(model: bytes) -> bytes:
     return bytes(network.SerializeToString())
 
 
-@pytest.mark.parametrize("task", weights.TASKS)
+@pytest.mark.parametrize("what", ["detector", "reader"])
 def test_a_network_that_lost_its_weights_is_not_handed_over(
-    task: str, tmp_path: Path, beside: Path, monkeypatch: pytest.MonkeyPatch
+    what: str, tmp_path: Path, beside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kind of file that converts without a word and then finds nothing."""
     monkeypatch.setattr(onnx_precision, "with_float16_weights", without_weights)
@@ -102,9 +107,9 @@ def test_a_network_that_lost_its_weights_is_not_handed_over(
     with pytest.raises(
         WeightsError, match="does not give its source's answers, and is not written"
     ) as caught:
-        export(Order(task, out, precision="float16"), beside)
+        export(Order(what, out, precision="float16"), beside)
     assert "\n" not in str(caught.value)
-    assert "0 of" in str(caught.value)
+    assert re.search(r"\b\d of \d+ ", str(caught.value))  # hardly anything of what the source finds
     assert list(out.iterdir()) == []
 
 
@@ -172,6 +177,34 @@ def test_exports_are_made_from_the_float32_network_alone(tmp_path: Path, beside:
         export(Order("reader", tmp_path / "out", tmp_path), beside)
 
 
+def test_a_reader_without_its_locator_is_refused(tmp_path: Path, beside: Path) -> None:
+    for name in ("reader.onnx", "reader.json"):
+        shutil.copy(SHIPPED / name, tmp_path)
+    with pytest.raises(WeightsError, match=r"locator\.json: there is no such manifest"):
+        export(Order("reader", tmp_path / "out", tmp_path), beside)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_the_checkpoint_of_a_training_becomes_a_reader_and_its_locator(tmp_path: Path, beside: Path) -> None:
+    pytest.importorskip("onnxscript", reason="exporting a training's result needs the export extra")
+    from kplate.nets.lprnet import LprNet, LprNetConfig
+    from kplate.training.reader_checkpoint import LATEST, write_checkpoint
+
+    config = LprNetConfig(input_size=(64, 32), plate_size=(64, 32), width=16, symbols=len(ALPHABET))
+    values = LprNet(config).state_dict()
+    state = {"network": values, "average": values, "config": asdict(config), "step": 1, "seconds": 60.0}
+    write_checkpoint(tmp_path / LATEST, state)
+    done = export(Order("reader", tmp_path / "out", tmp_path), beside)
+    assert [(task, one.manifest.input) for task, one in done.items()] == [
+        ("locator", (192, 64)),
+        ("reader", (64, 32)),
+    ]
+    assert {tuple(one.manifest.extra["export"]["source"]) for one in done.values()} == {(LATEST,)}
+    crop = np.full((40, 90, 3), 120, np.uint8)
+    (x, y), *_ = Reader(tmp_path / "out", threads=1)(crop).corners
+    assert (x / 90, y / 40) == pytest.approx((0.08, 0.14), abs=1e-3)  # where corners are expected at first
+
+
 def test_evaluation_says_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tmp_path / "plates"
     assert main(["synth", "plates", "--count", "3", "--seed", "2", "--out", str(data)]) == 0
@@ -184,13 +217,31 @@ def test_evaluation_says_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_faults_are_what_lies_beyond_the_limits() -> None:
-    good = Report(LIMITS["int8"], {"head0": 0.2, "head1": 0.3}, compared=40, agreed=39, overlap=0.8)
+    good = Report(LIMITS["int8"], {"head0": 0.2, "head1": 0.3}, "boxes", compared=40, agreed=39, overlap=0.8)
     assert good.faults == []
-    assert Report(LIMITS["float32"], good.differences, 40, 40, 1.0).faults == [
+    assert Report(LIMITS["float32"], good.differences, "boxes", 40, 40, 1.0).faults == [
         "head1 differs by 0.3 (limit 0.001)"
     ]
-    assert "20 of 40 boxes agree" in Report(LIMITS["int8"], {"head0": 0.2}, 40, 20, 0.8).faults[0]
-    assert "inf" in Report(LIMITS["int8"], {"logits": np.inf}, 10, 10, None).faults[0]
+    assert "20 of 40 boxes agree" in Report(LIMITS["int8"], {"head0": 0.2}, "boxes", 40, 20, 0.8).faults[0]
+    assert "inf" in Report(LIMITS["int8"], {"logits": np.inf}, "texts", 10, 10).faults[0]
+
+
+def moved(model: bytes) -> bytes:
+    """A locator whose corners all lie a twentieth of the crop beside the plate's."""
+    network = onnx.load_from_string(model)
+    if [value.name for value in network.graph.output] == ["corners"]:
+        bias = next(item for item in network.graph.initializer if item.name.endswith("corners.bias"))
+        bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + 0.05, bias.name))
+    return bytes(network.SerializeToString())
+
+
+def test_a_locator_that_misses_the_corners_is_not_handed_over(
+    tmp_path: Path, beside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_precision, "with_float16_weights", moved)
+    with pytest.raises(WeightsError, match=r"float16 locator .* 0 of 192 corners agree"):
+        export(Order("reader", tmp_path / "out", precision="float16"), beside)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("task", weights.TASKS)

@@ -17,6 +17,7 @@ from kplate.engines.runtimes import RUNTIMES, choice_of, is_installed
 from kplate.errors import EngineError
 from kplate.files import StrPath
 from kplate.images import Image
+from kplate.synth.crops import sample_crop
 from kplate.synth.scenes import demo_scene
 from kplate.weights import PRECISIONS
 
@@ -53,13 +54,15 @@ class Case:
     """One row of the table.
 
     Attributes:
-        what: ``detector``, ``reader``, ``whole way``, or the name of another network.
+        what: ``detector``; ``reader``, from a plate's crop in memory to the outputs, its locator and the
+            straightening among it; ``whole way``, from a picture in memory to texts; or the name of another
+            network.
         engine: As in ``--engine``.
         runtime: Its name and version.
         precision: Of the network, or of what it computes in.
         threads: How many.
         size: Width and height of the input, or of the picture.
-        megabytes: Of the network's file.
+        megabytes: Of the networks' files.
         operations: Multiplications and additions of a run, where they are known.
         call: Runs it once.
         recognizer: For the whole way, so that its answers can be compared.
@@ -128,7 +131,7 @@ def _installed_engines() -> tuple[str, ...]:
 
 
 def _precisions(plan: Plan, engine: str) -> Iterator[str]:
-    """Yield the precisions in which there are both networks for an engine."""
+    """Yield the precisions in which there are both a detector and a reader for an engine."""
     held = [
         {manifest.precision for _, manifest in candidates(plan.weights, task, engine)}
         for task in ("detector", "reader")
@@ -147,34 +150,34 @@ def _kplate_cases(plan: Plan, engine: str, precision: str, threads: int, scene: 
     reader = Reader(plan.weights, **chosen)
     shown = "bfloat16" if choice_of(engine).provider == "bfloat16" else precision
 
-    def case(what: str, network: Network, size: tuple[int, int], **more: Any) -> Case:
-        megabytes = size_of(network.path)
-        return Case(what, engine, network.engine.version, shown, threads, size, megabytes, **more)
+    def case(what: str, networks: Sequence[Network], size: tuple[int, int], **more: Any) -> Case:
+        megabytes = sum(size_of(network.path) for network in networks)
+        return Case(what, engine, networks[0].engine.version, shown, threads, size, megabytes, **more)
 
+    reading = [reader.network, *filter(None, [reader.networks.locator])]
     for size in plan.sizes or (None,):
         detector = Detector(plan.weights, size=size, **chosen)
         side = (detector.size, detector.size) if isinstance(detector.size, int) else detector.size
         cfg = own_network(detector.network.manifest.name)
         yield case(
             "detector",
-            detector.network,
+            [detector.network],
             side,
             operations=operations(cfg, side) if cfg else None,
             call=_run(detector.network.engine, side),
         )
         recognizer = Recognizer(detector=detector, reader=reader)
-        whole = case(
+        yield case(
             "whole way",
-            detector.network,
+            [detector.network, *reading],
             SCENE_SIZE,
             operations=None,
             call=functools.partial(recognizer, scene),
             recognizer=recognizer,
         )
-        whole.megabytes += size_of(reader.network.path)
-        yield whole
-    plate = reader.manifest.input
-    yield case("reader", reader.network, plate, operations=None, call=_run(reader.network.engine, plate))
+    crop = sample_crop(np.random.default_rng(_SEED)).image
+    call = functools.partial(reader.networks.run, [crop])
+    yield case("reader", reading, reader.manifest.input, operations=None, call=call)
 
 
 def _other_cases(plan: Plan, name: str) -> Iterator[Case]:

@@ -12,11 +12,12 @@ from rich.text import Text
 
 from kplate.cli.common import Screen, input_size, prepare_folder, score
 from kplate.errors import KplateError
-from kplate.weights import FORMATS, PRECISIONS, TASKS
+from kplate.weights import FORMATS, PRECISIONS
 
 if TYPE_CHECKING:
     from kplate.export.run import Exported
 
+_NETWORKS: Final = ("detector", "reader")
 _ALL: Final = "all"
 #: Of one export, for the progress bar.
 _STEPS: Final = 3
@@ -24,7 +25,9 @@ _STEPS: Final = 3
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("what", choices=(*TASKS, _ALL), help="the network, or both")
+    parser.add_argument(
+        "what", choices=(*_NETWORKS, _ALL), help="the network, or both; a reader comes with its locator"
+    )
     parser.add_argument(
         "source",
         nargs="?",
@@ -70,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     from kplate.export.run import Order, check, export
     from kplate.export.sources import Told, read_facts
 
-    tasks = TASKS if args.what == _ALL else (args.what,)
+    wanted = _NETWORKS if args.what == _ALL else (args.what,)
     told = Told(
         args.weights,
         args.names,
@@ -82,10 +85,10 @@ def run(args: argparse.Namespace) -> int:
     )
     orders = [
         Order(
-            task, args.out, args.source, args.format, args.precision,
-            None if args.what == _ALL and task == "reader" else args.size, args.calibration, told,
+            what, args.out, args.source, args.format, args.precision,
+            None if args.what == _ALL and what == "reader" else args.size, args.calibration, told,
         )
-        for task in tasks
+        for what in wanted
     ]  # fmt: skip
     if args.what == _ALL and args.calibration is not None:
         raise KplateError(
@@ -98,12 +101,12 @@ def run(args: argparse.Namespace) -> int:
     screen = Screen()
     prepare_folder(args.out)
     with tempfile.TemporaryDirectory() as beside:
-        done = []
+        done: list[Exported] = []
         with screen.progress(_STEPS * len(orders), "steps") as step:
             for order in orders:
-                folder = Path(beside) / order.task
+                folder = Path(beside) / order.what
                 folder.mkdir()
-                done.append(export(order, folder, _prefixed(order.task, step)))
+                done += export(order, folder, _prefixed(order.what, step)).values()
         for exported in done:
             _tell(screen, exported)
         if args.evaluate is not None:
@@ -111,8 +114,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _prefixed(task: str, step: Callable[[str], None]) -> Callable[[str], None]:
-    return lambda name: step(f"{task}: {name}")
+def _prefixed(what: str, step: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda name: step(f"{what}: {name}")
 
 
 def _tell(screen: Screen, exported: "Exported") -> None:

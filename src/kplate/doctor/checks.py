@@ -16,6 +16,7 @@ from kplate.engines import candidates
 from kplate.engines.runtimes import RUNTIMES, Runtime, install_hint, is_installed
 from kplate.errors import KplateError
 from kplate.files import StrPath
+from kplate.reader_network import STRAIGHTENED
 
 #: What kplate cannot do without: module, and the package that brings it.
 _LIBRARIES: Final = {
@@ -74,13 +75,14 @@ def examine(weights: StrPath | None = None) -> Iterator[Finding]:
     for module, packages in _LIBRARIES.items():
         yield _library(module, packages)
     damaged: set[str] = set()
-    for task in manifests.TASKS:
+    tasks = _tasks(weights)
+    for task in tasks:
         for finding in _networks(weights, task):
             if finding.state is State.FAULT:
                 damaged.add(finding.what)
             yield finding
     for runtime in RUNTIMES.values():
-        yield from _engine(runtime, weights, damaged)
+        yield from _engine(runtime, weights, tasks, damaged)
     if not any(map(is_installed, RUNTIMES.values())):
         first = next(iter(RUNTIMES.values()))
         yield Finding(
@@ -121,6 +123,15 @@ def _twice(module: str, found: dict[str, str]) -> Finding | None:
     )
 
 
+def _tasks(weights: StrPath | None) -> tuple[str, ...]:
+    """Return what there must be networks for: a reader in one piece needs no locator."""
+    try:
+        pieces = any(manifest.extra.get(STRAIGHTENED) for _, manifest in manifests.find(weights, "reader"))
+    except KplateError:  # said when its turn comes
+        pieces = False
+    return tuple(task for task in manifests.TASKS if pieces or task != "locator")
+
+
 def _networks(weights: StrPath | None, task: str) -> Iterator[Finding]:
     try:
         found = manifests.find(weights, task)
@@ -137,7 +148,9 @@ def _networks(weights: StrPath | None, task: str) -> Iterator[Finding]:
             yield Finding(State.GOOD, manifest.file, f"{manifest.name}, {manifest.precision}, checksum right")
 
 
-def _engine(runtime: Runtime, weights: StrPath | None, damaged: set[str]) -> Iterator[Finding]:
+def _engine(
+    runtime: Runtime, weights: StrPath | None, tasks: tuple[str, ...], damaged: set[str]
+) -> Iterator[Finding]:
     if not is_installed(runtime):
         yield Finding(State.NOTE, runtime.name, f"{runtime.title} is not installed", install_hint(runtime))
         return
@@ -145,7 +158,7 @@ def _engine(runtime: Runtime, weights: StrPath | None, damaged: set[str]) -> Ite
         yield double
     try:
         # Of each task, what the engine would take.
-        chosen = [candidates(weights, task, runtime.name)[:1] for task in manifests.TASKS]
+        chosen = [candidates(weights, task, runtime.name)[:1] for task in tasks]
     except KplateError:
         chosen = []  # what is wrong with the manifests was said before
     files = {manifest.file for networks in chosen for _, manifest in networks}
@@ -171,7 +184,7 @@ def _verdict(runtime: Runtime, trial: Trial) -> Finding:
     if trial.wrong or not trial.read:
         wrong = f", and wrongly {', '.join(trial.wrong)}" if trial.wrong else ""
         return Finding(State.FAULT, runtime.name, said + wrong, f"{repair}, or use another engine")
-    return Finding(State.GOOD, runtime.name, f"{said}, with {' and '.join(trial.networks)}")
+    return Finding(State.GOOD, runtime.name, f"{said}, with {', '.join(trial.networks)}")
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

@@ -75,7 +75,8 @@ def _try(engine: str, weights: str | None) -> Trial:
         return Trial(str(error))
     true = {plate.text for plate in scene.plates}
     found = {plate.text for plate in result.plates if plate.text}
-    networks = (recognizer.detector.network, recognizer.reader.network)
+    reading = recognizer.reader.networks
+    networks = [recognizer.detector.network, *filter(None, [reading.locator]), reading.network]
     return Trial(
         runtime=networks[0].engine.version,
         networks=tuple(f"{network.path.name} ({network.manifest.precision})" for network in networks),

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +24,10 @@ Array = NDArray[np.float32]
 _LEAST_VALUES: Final = 256
 #: Beyond this, float16 knows only infinity.
 _LARGEST_HALF: Final = float(np.finfo(np.float16).max)
-#: The part of a reader's graph that places and samples the plate; it stays in float32.
-_SAMPLING: Final = "GridSample"
+#: What is computed in int8 where it does not give an output: one step of int8 in a detector's heads is a
+#: twentieth of a box's size. Between a detector's convolutions nothing goes back to float32.
+_DETECTOR: Final = frozenset({"Concat", "Conv", "LeakyRelu", "MaxPool", "Relu", "Resize", "Split"})
+_READER: Final = frozenset({"Conv", "Gemm"})
 
 
 def with_float16_weights(model: bytes) -> bytes:
@@ -56,12 +58,13 @@ def with_float16_weights(model: bytes) -> bytes:
     return bytes(network.SerializeToString())
 
 
-def with_int8(model: bytes, batches: Sequence[Array]) -> bytes:
+def with_int8(model: bytes, batches: Sequence[Array], task: str) -> bytes:
     """Let the convolutions, and what lies between them, compute in int8; the rest stays in float32.
 
     Args:
         model: A float32 ONNX network with one input.
-        batches: float32 1 x 3 x H x W pictures that show what values occur.
+        batches: float32 1 x 3 x H x W inputs that show what values occur.
+        task: One of :data:`kplate.weights.TASKS`; decides what is computed in int8.
     """
     network = onnx.load_from_string(model)
     for number, node in enumerate(network.graph.node):
@@ -77,7 +80,7 @@ def with_int8(model: bytes, batches: Sequence[Array]) -> bytes:
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_quantize=_nodes(network),
+            nodes_to_quantize=_nodes(network, _DETECTOR if task == "detector" else _READER),
             extra_options={"QuantizeBias": True},
         )
         return target.read_bytes()
@@ -94,10 +97,8 @@ class _Pictures(CalibrationDataReader):  # type: ignore[misc]
         return next(self._rows, None)
 
 
-def _nodes(network: Any) -> list[str]:
-    """Name the nodes to compute in int8: not the heads, where one step is a twentieth of a box's size."""
+def _nodes(network: Any, operators: Set[str]) -> list[str]:
+    """Name the nodes to compute in int8: those of some operators that do not give an output."""
     graph = network.graph
-    joins = {"Concat", "LeakyRelu", "MaxPool", "Relu", "Resize", "Split"}
-    wanted = {"Conv"} if any(node.op_type == _SAMPLING for node in graph.node) else {"Conv", *joins}
     heads = {value.name for value in graph.output}
-    return [node.name for node in graph.node if node.op_type in wanted and node.output[0] not in heads]
+    return [node.name for node in graph.node if node.op_type in operators and node.output[0] not in heads]

@@ -1,18 +1,20 @@
 """The pictures that int8 networks are calibrated on, and those that every exported network is checked on."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kplate import weights as manifests
 from kplate.errors import ImageError, KplateError
 from kplate.files import printable
 from kplate.images import Image, find_images, read_image
 from kplate.images.letterbox import letterbox
-from kplate.reader_views import fit_to_input
+from kplate.reader_network import ReaderNetwork
+from kplate.reader_views import as_batch, normalised_batch
 
 Array = NDArray[np.float32]
 
@@ -29,17 +31,16 @@ _CHECKED_SCENES: Final = 8
 _CHECKED_CROPS: Final = 48
 
 
-def calibration(task: str, size: tuple[int, int], multiple: int, folder: Path | None) -> list[Array]:
+def calibration(task: str, source: Path, folder: Path | None) -> list[Array]:
     """Draw, or load, what a network is calibrated on.
 
     Args:
-        task: ``detector`` or ``reader``.
-        size: Width and height of the network's input, in px.
-        multiple: Largest stride of a detector.
-        folder: The user's pictures: photographs for a detector, plate crops for a reader; None = rendered.
+        task: One of :data:`kplate.weights.TASKS`.
+        source: As for :func:`as_inputs`.
+        folder: The user's pictures: photographs for a detector, plate crops for the others; None = rendered.
 
     Returns:
-        float32 1 x 3 x H x W, RGB in 0..1.
+        float32 1 x 3 x H x W, as the network takes them.
 
     Raises:
         KplateError: The folder has no pictures.
@@ -49,7 +50,7 @@ def calibration(task: str, size: tuple[int, int], multiple: int, folder: Path | 
         images = _from_folder(folder)
     else:
         images = _scenes(_CALIBRATED, _SCENES) if task == "detector" else _crops(_CALIBRATED, _CROPS)
-    batches = [as_input(task, image, size, multiple) for image in images]
+    batches = list(as_inputs(task, source, images))
     if not batches:
         raise KplateError(f"cannot calibrate on {printable(folder or '')}: it has no pictures")
     return batches
@@ -62,11 +63,26 @@ def checked(task: str) -> list[Image]:
     return list(_crops(_CHECKED, _CHECKED_CROPS))
 
 
-def as_input(task: str, image: Image, size: tuple[int, int], multiple: int) -> Array:
-    """Make the input that a network is given for a picture; a detector's is padded to its full size."""
-    if task == "reader":
-        return np.asarray(fit_to_input(image, size), np.float32)[None] / np.float32(255)
-    return letterbox(image, size, multiple).batch
+def as_inputs(task: str, source: Path, images: Iterable[Image]) -> Iterator[Array]:
+    """Make the inputs that a network is given for pictures.
+
+    Args:
+        task: One of :data:`kplate.weights.TASKS`.
+        source: Manifest of the float32 ONNX network, with its locator beside it where it needs one.
+        images: uint8 H x W x 3 BGR.
+
+    Yields:
+        float32 1 x 3 x H x W of each; a detector's is padded to its full size.
+    """
+    size = manifests.load(source, task)[1].input
+    reader = ReaderNetwork(source, threads=1, engine="onnx") if task == "reader" else None
+    for image in images:
+        if task == "detector":
+            yield letterbox(image, size).batch
+        elif reader is None or (plates := reader.run([image]).plates) is None:
+            yield as_batch([image], size)
+        else:
+            yield normalised_batch(plates)
 
 
 def _scenes(seed: int, count: int) -> Iterator[Image]:

@@ -16,10 +16,11 @@ from kplate import __version__
 from kplate.errors import KplateError, OutputError, WeightsError
 from kplate.export.libraries import require
 from kplate.export.pictures import calibration
-from kplate.export.sources import Source, Told, open_source, output_names
+from kplate.export.sources import Source, Told, open_sources, output_names
 from kplate.export.verification import Report, verify
 from kplate.files import printable, reason_of
-from kplate.weights import FORMATS, PRECISIONS, Manifest, fingerprint, write_manifest
+from kplate.reader_network import STRAIGHTENED
+from kplate.weights import FORMATS, PRECISIONS, Manifest, fingerprint, load, write_manifest
 
 Array = NDArray[np.float32]
 
@@ -41,7 +42,8 @@ _LIBRARIES: Final = {
     "openvino": ("onnx", "onnxruntime", "openvino"),
     "saved_model": ("onnx", "tensorflow"),
 }
-_NORMALISATION: Final = "float32, RGB, pixel / 255"
+_PIXELS: Final = "float32, RGB, pixel / 255"
+_NORMALISED: Final = "float32, RGB, each plate to zero mean and unit variance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,9 @@ class Order:
     """What is to be exported, and how.
 
     Attributes:
-        task: ``detector`` or ``reader``.
+        what: ``detector``, or ``reader`` for it and its locator.
         out: Folder for the files.
-        source: See :func:`kplate.export.sources.open_source`.
+        source: See :func:`kplate.export.sources.open_sources`.
         format: One of :data:`kplate.weights.FORMATS`.
         precision: One of :data:`kplate.weights.PRECISIONS`.
         size: Width and height of a detector's input in px; None = the source's.
@@ -59,7 +61,7 @@ class Order:
         told: What else the user says about the source.
     """
 
-    task: str
+    what: str
     out: Path
     source: Path | None = None
     format: str = "onnx"
@@ -71,7 +73,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export wrote.
+    """One network that an export wrote.
 
     Attributes:
         manifest_path: The manifest; the network lies beside it.
@@ -93,17 +95,20 @@ class Exported:
         return self.manifest_path.with_name(self.manifest.file)
 
 
-def export(order: Order, beside: Path, step: Callable[[str], None] = lambda _: None) -> Exported:
-    """Export one network; a file that does not give its source's answers is not handed over.
+def export(order: Order, beside: Path, step: Callable[[str], None] = lambda _: None) -> dict[str, Exported]:
+    """Export a network; files that do not give their source's answers are not handed over.
 
     Args:
         order: What is wanted.
         beside: An empty folder for the source as it is compared with.
         step: Is told what is done next.
 
+    Returns:
+        What was written, by task: a reader comes with its locator.
+
     Raises:
         KplateError: A library is not installed, the source cannot be used, or the conversion fails.
-        WeightsError: The written network differs too much from its source.
+        WeightsError: A written network differs too much from its source.
         OutputError: The folder cannot be written to.
     """
     check(order)
@@ -111,27 +116,37 @@ def export(order: Order, beside: Path, step: Callable[[str], None] = lambda _: N
     with tempfile.TemporaryDirectory(prefix=".kplate-", dir=order.out) as temporary:
         draft = Path(temporary)
         step("opening")
-        source = open_source(order.task, order.source, order.told, beside)
-        size = _size(order, source)
+        sources = open_sources(order.what, order.source, order.told, beside)
+        references = {
+            task: _write_source(source, _size(order, source), beside) for task, source in sources.items()
+        }
         step("converting")
-        network = _write(order, source, size, draft)
-        manifest = _manifest(order, source, size, network)
-        described = draft / manifest_name(manifest)
-        write_manifest(described, manifest)
-        reference = _write_source(source, size, beside)
+        drafts = {task: _write(order, source, references[task], draft) for task, source in sources.items()}
         step("comparing")
-        report = verify(order.task, reference, described, network, order.precision)
-        if report.faults:
-            raise WeightsError(
-                f"the {_TITLES[order.format]} {order.precision} {order.task} does not give its source's "
-                f"answers, and is not written: {'; '.join(report.faults)}"
-            )
-        extra = manifest.extra | {"export": manifest.extra["export"] | {"compared": report.to_dict()}}
-        manifest = replace(manifest, extra=extra)
-        write_manifest(described, manifest)
-        written = sum(path.stat().st_size for path in _files(network))
+        # All are there now: a reader is compared together with its locator.
+        done = {task: _compared(order, task, references[task], drafts[task]) for task in sources}
         _move(draft, order.out)
-    return Exported(order.out / manifest_name(manifest), manifest, report, written, reference)
+    return done
+
+
+def _compared(order: Order, task: str, reference: Path, described: Path) -> Exported:
+    """Compare a written network with its source, and say so in its manifest.
+
+    Raises:
+        WeightsError: It differs too much.
+    """
+    report = verify(task, reference, described, order.precision)
+    if report.faults:
+        raise WeightsError(
+            f"the {_TITLES[order.format]} {order.precision} {task} does not give its source's "
+            f"answers, and is not written: {'; '.join(report.faults)}"
+        )
+    network, manifest = load(described, task)
+    extra = manifest.extra | {"export": manifest.extra["export"] | {"compared": report.to_dict()}}
+    manifest = replace(manifest, extra=extra)
+    write_manifest(described, manifest)
+    size = sum(path.stat().st_size for path in _files(network))
+    return Exported(order.out / described.name, manifest, report, size, reference)
 
 
 def check(order: Order) -> None:
@@ -142,7 +157,7 @@ def check(order: Order) -> None:
     """
     assert order.format in FORMATS
     assert order.precision in PRECISIONS
-    if order.size is not None and order.task == "reader":
+    if order.size is not None and order.what == "reader":
         raise KplateError("the reader's size is the one that it was trained with: --size is for the detector")
     modules, extra = NEEDS[order.format]
     require("onnxruntime", *modules, purpose=f"Exporting to {_TITLES[order.format]}", extra=extra)
@@ -174,31 +189,39 @@ def _multiple(manifest: Manifest) -> int:
     return int(manifest.extra.get("multiple", max((head["stride"] for head in heads), default=1)))
 
 
-def _write(order: Order, source: Source, size: tuple[int, int], folder: Path) -> Path:
-    """Write the network and return its file or folder."""
-    path = folder / file_name(order.task, order.format, order.precision)
+def _write(order: Order, source: Source, reference: Path, folder: Path) -> Path:
+    """Write a network and its manifest, and return the manifest."""
+    _, known = load(reference, source.manifest.task)
+    path = folder / file_name(known.task, order.format, order.precision)
     batches: Sequence[Array] = ()
     if order.precision == "int8":
-        batches = calibration(order.task, size, _multiple(source.manifest), order.calibration)
+        batches = calibration(known.task, reference, order.calibration)
+    _write_network(order, source, path, batches)
+    manifest = _manifest(order, source, known, path)
+    write_manifest(folder / manifest_name(manifest), manifest)
+    return folder / manifest_name(manifest)
+
+
+def _write_network(order: Order, source: Source, path: Path, batches: Sequence[Array]) -> None:
+    """Write a network's file or folder."""
     if order.format == "tflite":
         from kplate.export.tflite import convert, finish
 
-        converted = convert(source.build(), size)
+        converted = convert(source.build(), source.manifest.input if order.size is None else order.size)
         names = output_names(source.model)
-        reader = order.task == "reader"
-        path.write_bytes(finish(converted, names, order.precision, batches, reader=reader))
-        return path
+        path.write_bytes(finish(converted, names, order.precision, batches, source.manifest.task))
+        return
     model = source.model
     if order.precision == "int8":
         from kplate.export.onnx_precision import with_int8
 
-        model = with_int8(model, batches)
+        model = with_int8(model, batches, source.manifest.task)
     half = order.precision == "float16"
     if order.format == "openvino":
         from kplate.export.openvino import to_openvino
 
         to_openvino(model, path, half=half)
-        return path
+        return
     if half:
         from kplate.export.onnx_precision import with_float16_weights
 
@@ -209,20 +232,18 @@ def _write(order: Order, source: Source, size: tuple[int, int], folder: Path) ->
         to_saved_model(model, path)
     else:
         path.write_bytes(model)
-    return path
 
 
-def _manifest(order: Order, source: Source, size: tuple[int, int], network: Path) -> Manifest:
-    known = source.manifest
+def _manifest(order: Order, source: Source, known: Manifest, network: Path) -> Manifest:
     how: dict[str, Any] = {
         "source": source.checksums,
-        "normalisation": _NORMALISATION,
+        "normalisation": _NORMALISED if known.extra.get(STRAIGHTENED) else _PIXELS,
         "versions": {"kplate": __version__, "python": platform.python_version()}
         | {name: _version(name) for name in _LIBRARIES[order.format]},
     }
     if order.precision == "int8":
         how["calibrated_on"] = "rendered pictures" if order.calibration is None else order.calibration.name
-    told = order.told
+    told, other = order.told, known.task != "reader"
     # What was measured with other numbers does not hold for these.
     accuracy = known.accuracy if order.precision == "float32" else {}
     return replace(
@@ -230,9 +251,8 @@ def _manifest(order: Order, source: Source, size: tuple[int, int], network: Path
         name=told.name or known.name,
         file=network.name,
         sha256=fingerprint(network),
-        input=size,
-        threshold=known.threshold if told.threshold is None else told.threshold,
-        temperature=known.temperature if told.temperature is None else told.temperature,
+        threshold=known.threshold if told.threshold is None or other else told.threshold,
+        temperature=known.temperature if told.temperature is None or other else told.temperature,
         extra=known.extra | {"export": how},
         accuracy=accuracy,
         precision=order.precision,
@@ -243,11 +263,11 @@ def _manifest(order: Order, source: Source, size: tuple[int, int], network: Path
 
 def _write_source(source: Source, size: tuple[int, int], folder: Path) -> Path:
     """Write the source as it is compared with, and return its manifest."""
-    manifest = replace(source.manifest, file="source.onnx", input=size)
-    network = folder / manifest.file
+    task = source.manifest.task
+    network = folder / f"{task}.onnx"
     network.write_bytes(source.model)
-    path = folder / "source.json"
-    write_manifest(path, replace(manifest, sha256=fingerprint(network)))
+    path = folder / f"{task}.json"
+    write_manifest(path, replace(source.manifest, file=network.name, sha256=fingerprint(network), input=size))
     return path
 
 

@@ -4,7 +4,7 @@ Whatever it is, it becomes a float32 ONNX network with its manifest first: that 
 compared with. A PyTorch network is built from it only where a format needs one.
 """
 
-import importlib
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,13 @@ from kplate.darknet.model import load_model
 from kplate.errors import KplateError, WeightsError
 from kplate.export.libraries import require
 from kplate.files import printable, reason_of
+from kplate.reader_network import STRAIGHTENED, locator_beside
 from kplate.weights import Manifest, fingerprint
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from kplate.nets.readers import ReaderNet
 
 #: What trainings leave in their folders, the best first.
 _CHECKPOINTS: Final = {"reader": ("best.pt", "checkpoint.pt"), "detector": ("best.pt", "last.pt")}
@@ -71,36 +74,54 @@ class Source:
         return {path.name: fingerprint(path) for path in self.files}
 
 
-def open_source(task: str, path: Path | None, told: Told, folder: Path) -> Source:
+def open_sources(what: str, path: Path | None, told: Told, folder: Path) -> dict[str, Source]:
     """Open what is to be exported.
 
     Args:
-        task: ``detector`` or ``reader``.
-        path: None for the shipped network; a folder of weights, a network, or a manifest; a training's folder
-            or checkpoint; or a Darknet ``.cfg``.
+        what: ``detector``, or ``reader`` for it and its locator, where it has one.
+        path: None for the shipped networks; a folder of weights, a network, or a manifest; a training's
+            folder or checkpoint; or a Darknet ``.cfg``.
         told: What the user says about it.
         folder: For files that are needed on the way.
+
+    Returns:
+        The networks by their tasks.
 
     Raises:
         KplateError: It cannot be used, or a library that it needs is not installed.
     """
     if path is not None and path.suffix.lower() == _CFG:
-        return _darknet(task, path, told)
-    if path is not None and (checkpoint := _checkpoint(task, path)):
-        opened = _trained_reader if task == "reader" else _trained_detector
+        return {"detector": _darknet(what, path, told)}
+    if path is not None and (checkpoint := _checkpoint(what, path)):
         require("torch", "onnxscript", purpose="Exporting a training's result", extra="export")
-        return opened(checkpoint, told, folder)
+        if what == "detector":
+            return {what: _trained_detector(checkpoint, told, folder)}
+        return _trained_reader(checkpoint, told, folder)
+    file, manifest = _float32(path, what)
+    if what == "detector":
+        return {what: _source(file, manifest, lambda: _detector(file, manifest, told.cfg))}
+    if not manifest.extra.get(STRAIGHTENED):
+        return {what: _source(file, manifest, lambda: _refuse_rebuilding(file))}
+    locator, described = _float32(locator_beside(file), "locator")
+    network = functools.cache(lambda: _reader(file, locator, manifest))
+    return {
+        "locator": _source(locator, described, lambda: _part(network(), "locator")),
+        "reader": _source(file, manifest, lambda: _part(network(), "reader")),
+    }
+
+
+def _float32(path: Path | None, task: str) -> tuple[Path, Manifest]:
+    """Load a network and its manifest, and refuse what is made from others."""
     file, manifest = manifests.load(path, task)
     if (manifest.format, manifest.precision) != ("onnx", "float32"):
         raise WeightsError(
             f"cannot export {printable(file)}: it is a {manifest.precision} {manifest.format} network; begin "
             "with the float32 ONNX network that it was made from"
         )
-    build = (
-        (lambda: _detector(file, manifest, told.cfg))
-        if task == "detector"
-        else lambda: _reader(file, manifest)
-    )
+    return file, manifest
+
+
+def _source(file: Path, manifest: Manifest, build: "Callable[[], nn.Module]") -> Source:
     return Source(file.read_bytes(), manifest, (file,), build)
 
 
@@ -141,18 +162,20 @@ def _darknet(task: str, cfg: Path, told: Told) -> Source:
     return Source(model, manifest, (cfg, weights), build)
 
 
-def _trained_reader(checkpoint: Path, told: Told, folder: Path) -> Source:
-    exporting = importlib.import_module("kplate.export.reader")
-    manifest = exporting.export_reader(
+def _trained_reader(checkpoint: Path, told: Told, folder: Path) -> dict[str, Source]:
+    from kplate.export.reader import export_reader, load_network
+
+    export_reader(
         checkpoint, folder, name=told.name or "kplate-lprnet", threshold=told.threshold,
         temperature=told.temperature, facts=dict(told.facts),
     )  # fmt: skip
+    network = functools.cache(lambda: load_network(checkpoint)[0])
 
-    def build() -> "nn.Module":
-        network, _ = exporting.load_network(checkpoint)
-        return _as_exported(network)
+    def source(task: str) -> Source:
+        file, manifest = manifests.load(folder, task)
+        return Source(file.read_bytes(), manifest, (checkpoint,), lambda: _part(network(), task))
 
-    return Source((folder / manifest.file).read_bytes(), manifest, (checkpoint,), build)
+    return {task: source(task) for task in ("locator", "reader") if manifests.holds(folder, task)}
 
 
 def _trained_detector(checkpoint: Path, told: Told, folder: Path) -> Source:
@@ -201,21 +224,23 @@ def _detector(file: Path, manifest: Manifest, cfg: Path | None) -> "nn.Module":
     return network
 
 
-def _reader(file: Path, manifest: Manifest) -> "nn.Module":
+def _reader(file: Path, locator: Path, manifest: Manifest) -> "ReaderNet":
     from kplate.training.reader_init import from_onnx
 
-    return _as_exported(from_onnx(file, manifest))
+    return from_onnx(file, locator, manifest)
 
 
-def _as_exported(network: "nn.Module") -> "nn.Module":
-    """Give a reader the outputs that ship; LPRNet of ours has a form of its own for each format."""
-    from kplate.export.reader import ReaderForExport
-    from kplate.nets.lprnet import LprNet
+def _refuse_rebuilding(file: Path) -> "nn.Module":
+    raise WeightsError(
+        f"cannot convert {printable(file)}: a reader in one piece can only be built from its training's "
+        "checkpoint"
+    )
 
-    if isinstance(network, LprNet):
-        return network
-    wrapped: nn.Module = ReaderForExport(network)  # type: ignore[arg-type]
-    return wrapped
+
+def _part(network: "ReaderNet", task: str) -> "nn.Module":
+    from kplate.export.reader import parts_of
+
+    return parts_of(network)[task]
 
 
 def read_facts(path: Path | None) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """PyTorch networks to TFLite files with built-in operators only: `litert-torch` and `ai-edge-quantizer`."""
 
 import os
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,9 +19,9 @@ with silence():  # they tell of parts that are not there, none of which is neede
     from torch import nn
 
 from kplate.errors import WeightsError
+from kplate.export.reader import ReaderForExport
 from kplate.export.reader_lite import ReaderForLite
 from kplate.export.tflite_graph import Graph
-from kplate.nets.lprnet import LprNet
 
 Array = NDArray[np.float32]
 
@@ -36,8 +35,8 @@ _INPUT: Final = "serving_default_args_0"
 _HEADS: Final = "serving_default_output"
 _INPUT_NAME: Final = "image"
 _BITS: Final = 8
-#: What of the reader is computed in int8: its convolutions, but for those of the attention and all that
-#: places, samples and weighs. Operators bear the names of the modules that they come from.
+#: What of a reader and its locator is computed in int8: their convolutions, but for those of the attention.
+#: Operators bear the names of the modules that they come from.
 _READER_BODY: Final = "_features/|_stem/|_middle/|_late/|_mix/"
 _READER_BLOCKS: Final = "SmallBasicBlock"
 
@@ -58,7 +57,7 @@ def convert(network: nn.Module, size: tuple[int, int]) -> bytes:
     """Convert a network to TFLite's operators, in float32.
 
     Args:
-        network: In evaluation mode, NCHW, a tuple of outputs; :class:`LprNet` gets a form of its own.
+        network: In evaluation mode, NCHW, a tuple of outputs.
         size: Width and height of the input, in px.
 
     Returns:
@@ -67,7 +66,9 @@ def convert(network: nn.Module, size: tuple[int, int]) -> bytes:
     Raises:
         WeightsError: The network cannot be written with built-in operators.
     """
-    form = ReaderForLite(network) if isinstance(network, LprNet) else _ChannelsLast(network)
+    form: nn.Module = _ChannelsLast(network)
+    if isinstance(network, ReaderForExport):
+        form = ReaderForLite(network.network)
     width, height = size
     with silence():
         try:
@@ -83,7 +84,7 @@ def convert(network: nn.Module, size: tuple[int, int]) -> bytes:
 
 
 def finish(
-    content: bytes, outputs: Sequence[str], precision: str, batches: Sequence[Array] = (), *, reader: bool
+    content: bytes, outputs: Sequence[str], precision: str, batches: Sequence[Array], task: str
 ) -> bytes:
     """Give a converted network its precision, names and free sizes.
 
@@ -91,8 +92,8 @@ def finish(
         content: What :func:`convert` returned.
         outputs: Names of the outputs.
         precision: ``float32``, ``float16`` or ``int8``.
-        batches: For ``int8``: float32 1 x 3 x H x W pictures that show what values occur.
-        reader: It is a reader: what places and samples the plate stays in float32.
+        batches: For ``int8``: float32 1 x 3 x H x W inputs that show what values occur.
+        task: One of :data:`kplate.weights.TASKS`; decides what is computed in int8.
 
     Returns:
         The file's content: float32 in and out, channels last. The number and the size of its pictures may
@@ -100,7 +101,7 @@ def finish(
     """
     if precision != "float32":
         with silence():
-            content = _quantised(content, precision, batches, reader)
+            content = _quantised(content, precision, batches, task)
     graph = Graph(content)
     if precision == "int8":
         graph.fold_conversions()
@@ -109,7 +110,7 @@ def finish(
     return graph.to_bytes()
 
 
-def _quantised(content: bytes, precision: str, batches: Sequence[Array], is_reader: bool) -> bytes:
+def _quantised(content: bytes, precision: str, batches: Sequence[Array], task: str) -> bytes:
     maker = quantizer.Quantizer(content)
     ranges: dict[str, Any] = {}
     if precision == "float16":
@@ -122,24 +123,24 @@ def _quantised(content: bytes, precision: str, batches: Sequence[Array], is_read
         for op in (_OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D, _OPS.FULLY_CONNECTED):
             maker.update_quantization_recipe(".*", op, stored, algorithm_manager.AlgorithmName.FLOAT_CASTING)
     else:
-        _choose_int8(maker, is_reader)
+        _choose_int8(maker, task)
         pictures = [{_ARGUMENT: np.ascontiguousarray(batch.transpose(0, 2, 3, 1))} for batch in batches]
         ranges = maker.calibrate({_SIGNATURE: pictures}, num_threads=1)
-        if _INPUT in ranges:  # pixels are exact then: one step of int8 is one of 255
+        if _INPUT in ranges and task == "detector":  # pixels are exact then: one step of int8 is one of 255
             ranges[_INPUT] = {"min": np.zeros((1, 1, 1, 1)), "max": np.ones((1, 1, 1, 1))}
     result = maker.quantize(ranges or None, enable_progress_bar=False, enable_progress_report=False)
     assert result.quantized_model is not None
     return bytes(result.quantized_model)
 
 
-def _choose_int8(maker: Any, is_reader: bool) -> None:
+def _choose_int8(maker: Any, task: str) -> None:
     """Say which operators are computed in int8."""
-    if is_reader:
+    if task != "detector":
         maker.add_static_config(_READER_BODY, _OPS.CONV_2D, _BITS, _BITS)
         maker.add_static_config(_READER_BODY, _OPS.PAD, _BITS, _BITS)
         maker.add_static_config(_READER_BLOCKS, _OPS.ADD, _BITS, _BITS)
         # Large matrices, few products: only the weights are int8 in the file; inputs are scaled as they come.
-        maker.add_dynamic_config(re.escape(ReaderForLite.__name__), _OPS.FULLY_CONNECTED, _BITS)
+        maker.add_dynamic_config(".*", _OPS.FULLY_CONNECTED, _BITS)
         return
     maker.add_static_config(".*", _OPS.ALL_SUPPORTED, _BITS, _BITS)
     # One step of int8 in a head is a twentieth of a box's size.
