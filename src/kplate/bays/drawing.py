@@ -7,6 +7,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from kplate.bays.lettering import name_mask
 from kplate.bays.model import BayKind
 from kplate.bays.monitor import BayState
 from kplate.drawing import Colour, text_mask
@@ -55,11 +56,11 @@ def draw_bays(image: Image, states: Sequence[BayState]) -> Image:
     for state, quad in zip(states, quads, strict=True):
         line = max(1, round(unit * _LINE_SHARE))
         cv2.polylines(canvas, [quad], True, _colour(state), line, cv2.LINE_AA)
-    for state, quad in zip(states, quads, strict=True):
+    for number, (state, quad) in enumerate(zip(states, quads, strict=True), 1):
         # Under the bay, where no car hides it and it hides no plate.
         low = quad[quad[:, 1] > quad[:, 1].min() + 0.6 * np.ptp(quad[:, 1])]
         spot = (float(low[:, 0].mean()), float(quad[:, 1].max()))
-        _label(canvas, state, spot, max(10, round(unit * _TEXT_SHARE)))
+        _label(canvas, state, number, spot, max(10, round(unit * _TEXT_SHARE)))
     return canvas
 
 
@@ -67,12 +68,12 @@ def _colour(state: BayState) -> Colour:
     return _REVIEW if state.review else COLOURS[state.bay.kind]
 
 
-def _label(canvas: Image, state: BayState, spot: Point, size: int) -> None:
+def _label(canvas: Image, state: BayState, number: int, spot: Point, size: int) -> None:
     """Write a bay's name, and what stands in it, below a spot."""
-    lines = [state.bay.name, str(state.bay.kind).replace("_", " ").upper()]
+    below = str(state.bay.kind).replace("_", " ").upper()
     if state.plate is not None and state.plate.text is not None:
-        lines[1] = display(state.plate.text)
-    masks = [text_mask(lines[0], size), text_mask(lines[1], max(8, round(size * 0.75)))]
+        below = display(state.plate.text)
+    masks = [name_mask(state.bay.name, number, size), text_mask(below, max(8, round(size * 0.75)))]
     gap = max(3, size // 3)
     wide = max(mask.shape[1] for mask in masks) + 2 * gap
     high = sum(mask.shape[0] for mask in masks) + 3 * gap

@@ -13,7 +13,7 @@ from kplate.bays.occupancy import Change, Occupancy, Seen, View
 from kplate.bays.occupant import Occupant
 from kplate.bays.rules import NO_PERMIT, Review, reviews
 from kplate.bays.state import State, occupant_of, saved_bay
-from kplate.boxes import iou
+from kplate.boxes import iou, share
 from kplate.events import (
     Event,
     EventBay,
@@ -27,7 +27,7 @@ from kplate.events import (
 )
 from kplate.images import Image
 from kplate.live.model import Frame, FrameResult
-from kplate.results import Box
+from kplate.results import Box, Plate
 
 #: Pictures further apart than this stand alone: what happened between them cannot be seen.
 _APART: Final = 10.0  # s
@@ -43,6 +43,8 @@ _INTERRUPTED: Final = 2.0  # s
 _LOOK_EVERY: Final = 2.0  # s
 #: Places of a vehicle that have this much in common (IoU) are the same.
 _SAME_PLACE: Final = 0.85
+#: While something stands before a vehicle, a plate is its own only if this share of it lies where it stands.
+_ON_VEHICLE: Final = 0.7
 #: Evidence shows the vehicle and this share of its size on all sides.
 _MARGIN: Final = 0.25
 
@@ -240,7 +242,9 @@ class BayMonitor:
         if (wanted or car.text is None) and frame.time - car.looked >= _LOOK_EVERY:
             car.looked = frame.time
             if car.text is None:
-                car.see(closer_plate(self.look, frame.image, car.box), None, False)
+                plate = closer_plate(self.look, frame.image, car.box)
+                own = _belongs(plate, car, self._occupancies[index])
+                car.see(plate if own else None, None, False)
             if wanted:
                 car.closer += closer_permit(self.look, frame.image, car.box)
 
@@ -335,14 +339,20 @@ def _study(car: Occupant, occupancy: Occupancy, result: FrameResult) -> None:
     tracked = next((one for one in result.vehicles if one.vehicle == index), None)
     if tracked is not None:
         car.track = tracked.track_id
-    plate = next((plate for plate in recognition.plates if plate.vehicle == index), None)
+    plates = (plate for plate in recognition.plates if plate.vehicle == index)
+    plate = next((plate for plate in plates if _belongs(plate, car, occupancy)), None)
     permit = any(permit.vehicle == index for permit in recognition.permits)
     if tracked is None:
-        car.see(plate, None, permit)
+        car.see(plate, None, permit, hidden=occupancy.hidden)
     else:
-        car.see(plate, tracked.sighting, permit or tracked.permit)
+        car.see(plate, tracked.sighting, permit or tracked.permit, hidden=occupancy.hidden)
     if not car.interrupted:
         occupancy.confirm()
+
+
+def _belongs(plate: Plate | None, car: Occupant, occupancy: Occupancy) -> bool:
+    """Tell whether a plate is that of a parked vehicle, and not of what stands before it."""
+    return not occupancy.hidden or (plate is not None and share(plate.box, car.box) >= _ON_VEHICLE)
 
 
 def _around(box: Box, width: int, height: int) -> Box:

@@ -133,6 +133,7 @@ class Occupancy:
 
     Attributes:
         seen: Index of its vehicle in the recognition of the last frame; None where it is not well seen there.
+        hidden: Whether something stood before the bay in the last frame, to judge by the ground.
     """
 
     def __init__(self, bay: int, timing: Timing) -> None:
@@ -143,6 +144,7 @@ class Occupancy:
             timing: How long something must be so before it counts.
         """
         self.seen: int | None = None
+        self.hidden = False
         self._bay = bay
         self._timing = timing
         self._candidate: _Candidate | None = None
@@ -194,7 +196,7 @@ class Occupancy:
 
     def update(self, view: View) -> Change | None:
         """Look at a frame and say what has changed."""
-        self.seen = None
+        self.seen, self.hidden = None, False
         if self._parked is None:
             return self._wait(view)
         return self._watch(view, self._parked)
@@ -261,7 +263,8 @@ class Occupancy:
         What a vehicle covers on its own way out, it covers only after it has moved. As long as the ground is
         covered, what is followed may be what covers it.
         """
-        if not parked.memory.hides(view.picture, parked.box):
+        self.hidden = parked.memory.hides(view.picture, parked.box)
+        if not self.hidden:
             parked.screened = False
         elif not parked.screened:
             parked.screened = parked.memory.alike(view.picture, parked.box, ()) is True

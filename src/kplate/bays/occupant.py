@@ -82,13 +82,16 @@ class Occupant:
     _contrary: dict[str, int] = field(default_factory=dict)
     _plate_box: Box | None = None
 
-    def see(self, plate: Plate | None, sighting: Sighting | None, permit: bool) -> None:
+    def see(
+        self, plate: Plate | None, sighting: Sighting | None, permit: bool, *, hidden: bool = False
+    ) -> None:
         """Take in what one frame shows of it.
 
         Args:
             plate: Its plate in this frame.
             sighting: What the frames have agreed on so far, if the vehicle is followed.
             permit: Whether a permit was seen in this frame, or in one before.
+            hidden: Something stands before it: another plate may be that of what stands there.
         """
         self.glimpsed |= permit
         if sighting is not None:
@@ -98,7 +101,7 @@ class Occupant:
         self._plate_box = plate.box  # where it is by now, whenever it was read best
         if plate.text is None:
             return
-        if self._contradicts(plate.text):
+        if self._contradicts(plate.text, hidden):
             return
         votes = self._votes.setdefault(plate.text, _Votes(plate))
         votes.readings += 1
@@ -106,13 +109,15 @@ class Occupant:
         if plate.score > votes.best.score:
             votes.best = plate
 
-    def _contradicts(self, text: str) -> bool:
+    def _contradicts(self, text: str, hidden: bool) -> bool:
         """Count readings of a plate that cannot be this vehicle's; they do not become its own."""
         known = self.text
         if known is None or differing(text, known) < _OTHER_TEXT:
             self._contrary.clear()
             self.interrupted = self.interrupted and known is None
             return False
+        if hidden:
+            return True
         if not self.interrupted:  # it has been in view all the time: a misreading, however often it comes
             return known in self._votes or self.known is not None
         self._contrary = {text: self._contrary.get(text, 0) + 1}
