@@ -4,6 +4,7 @@ Needs GStreamer's RTSP server, see tests/rtsp_server.py. Every fourth time the s
 so that the connection stays open and nothing comes: a camera that hangs.
 
     python tools/measure_reconnects.py FOLDER_OF_JPEG_FRAMES --times 20
+    python tools/measure_reconnects.py FOLDER_OF_JPEG_FRAMES --times 0 --minutes 60   # the memory alone
 """
 
 import argparse
@@ -27,13 +28,16 @@ def main() -> None:
     )
     parser.add_argument("frames", help="folder of 00000.jpg, 00001.jpg, …")
     parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=0, help="then watch the memory for so long")
     parser.add_argument("--port", type=int, default=8560)
     args = parser.parse_args()
     server = start_server(args.frames, args.port)
     with tempfile.TemporaryDirectory() as folder:
         status = Path(folder, "status.json")
         command = [sys.executable, "-m", "kplate", "watch", f"rtsp://127.0.0.1:{args.port}/stream"]
-        watcher = subprocess.Popen([*command, "--status", str(status)], stdout=subprocess.DEVNULL)
+        # Cars come by again with every round of the frames: each time they have left.
+        command += ["--status", str(status), "--gap", "1", "--to", str(Path(folder, "store.db"))]
+        watcher = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             recovered(status, 0)
             time.sleep(10)
@@ -58,6 +62,7 @@ def main() -> None:
                     flush=True,
                 )
                 time.sleep(5)
+            watch_memory(watcher.pid, args.minutes)
         finally:
             server.kill()
             watcher.terminate()
@@ -91,6 +96,19 @@ def wait_until(status: Path, good: object) -> None:
 def recovered(status: Path, before: object) -> None:
     """Wait until new frames have come."""
     wait_until(status, lambda values: values["connected"] and values["frames"] > before)
+
+
+def watch_memory(process: int, minutes: float) -> None:
+    """Tell how much memory the process takes, twice a minute, from the second minute on."""
+    end = time.monotonic() + 60 * minutes
+    taken: list[float] = []
+    time.sleep(min(60, 60 * minutes))
+    while time.monotonic() < end:
+        taken.append(memory(process))
+        time.sleep(30)
+    if taken:
+        median = sorted(taken)[len(taken) // 2]
+        print(f"{minutes:g} minutes: {min(taken):.0f} to {max(taken):.0f} MB, median {median:.0f} MB")
 
 
 def memory(process: int) -> float:
