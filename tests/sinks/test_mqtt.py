@@ -185,6 +185,7 @@ def test_addresses() -> None:
     address = Address.parse("mqtts://me:se%40cret@broker.example/park/one?ca=ca.pem")
     assert (address.port, address.base, address.user, address.password) == (8883, "park/one", "me", "se@cret")
     assert address.name == "mqtts://broker.example:8883/park/one"
+    assert "cret" not in repr(address)
     assert Address.parse("mqtt://[::1]").name == "mqtt://[::1]:1883/kplate"
 
 
