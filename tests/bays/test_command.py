@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from kplate.bays import load_bays
+from kplate.bays.lettering import name_mask, syllable_mask
 from kplate.cli import main
+from kplate.drawing import text_mask
 
 GOOD = (
     '[[camera]]\nname = "north"\n'
@@ -42,6 +44,32 @@ def test_a_file_is_drawn_over_a_picture(capsys: pytest.CaptureFixture[str]):
     assert "view.png is the picture itself" in capsys.readouterr().err
     assert main(["bays", "check", "bays.toml", "--out", "x.png"]) == 1
     assert "need a PICTURE" in capsys.readouterr().err
+
+
+def test_hangul_names_are_drawn():
+    drawn = {}
+    for name in ("장애인 1", "장애인 2", "입구-A", "入口", "出口", "A1"):
+        text = GOOD.replace('"A1"', f'"{name}"')
+        Path("named.toml").write_text(text, encoding="utf-8")
+        assert main(["bays", "check", "named.toml", "view.png", "--camera", "north"]) == 0
+        image = cv2.imread("named.png")
+        assert image is not None
+        drawn[name] = image.tobytes()
+    assert len(set(drawn.values())) == 5
+    assert drawn["入口"] == drawn["出口"]  # what cannot be drawn is shown by its number
+
+
+def test_every_syllable_is_another_one():
+    for syllables in (
+        "가각간갈감강갔갖갗같갚갛",
+        "가개갸걔거게겨계고과괘괴교구궈궤귀규그긔기",
+        "가까나다따라마바빠사싸아자짜차카타파하",
+    ):
+        masks = [syllable_mask(syllable, 24) for syllable in syllables]
+        assert len({mask.tobytes() for mask in masks}) == len(syllables)
+        assert all(mask.shape == (24, 22) and 30 < mask.mean() < 150 for mask in masks)
+    assert name_mask("?", 3, 20).tobytes() == text_mask("?", 20).tobytes()
+    assert name_mask("車", 3, 20).tobytes() == text_mask("#3", 20).tobytes()
 
 
 def test_every_mistake_is_a_line(capsys: pytest.CaptureFixture[str]):
