@@ -35,27 +35,31 @@ PROBE = (
 
 def test_the_delay_is_that_of_frames_which_waited() -> None:
     delay = Delay()
-    told = [delay(10 + n / 25, n / 25) for n in range(50)]
+    told = [delay(10 + n / 25, n / 25, 0.038) for n in range(50)]
     assert max(told) == pytest.approx(0, abs=1e-6)
-    # The machine was busy for four seconds; then frames come as quickly as they can be decoded.
-    told = [delay(16 + n / 500, (n + 50) / 25) for n in range(120)]
-    assert told[0] == pytest.approx(4, abs=0.1)
+    # The machine stood still for four seconds; then frames come as quickly as they can be decoded.
+    told = [delay(16 + n / 500, (n + 50) / 25, 0.002 if n else 4.0) for n in range(120)]
+    assert max(told) == pytest.approx(3.8, abs=0.1)
     assert told[-1] < 0.1
-    assert told == sorted(told, reverse=True)
+    assert told[10:] == sorted(told[10:], reverse=True)
 
 
-@pytest.mark.parametrize("pace", [0.0, 0.9995, 1.01])
-def test_the_delay_is_none_where_a_clock_says_nothing_or_runs_a_little_wrong(pace: float) -> None:
+@pytest.mark.parametrize("pace", [0.0, 0.5, 0.8, 0.9995, 1.01, 3.0])
+def test_the_delay_is_none_where_a_clock_says_nothing_or_runs_wrong(pace: float) -> None:
     delay = Delay()
-    assert max(delay(n / 10, pace * n / 10) for n in range(20_000)) < 0.1
+    assert max(delay(n / 10, pace * n / 10, 0.095) for n in range(20_000)) < 0.2
 
 
-def test_a_clock_that_goes_wrong_holds_frames_back_for_a_few_seconds_only() -> None:
-    jumped, slow = Delay(), Delay()
-    assert max(jumped(n / 10, n / 10 if n < 50 else n / 10 - 60) for n in range(150)) < 0.1
-    told = [slow(n / 10, n / 20) for n in range(200)]
+def test_a_clock_that_jumps_is_believed() -> None:
+    delay = Delay()
+    assert max(delay(n / 10, n / 10 - (60 if n > 50 else 0), 0.095) for n in range(150)) < 0.1
+
+
+def test_frames_are_held_back_for_a_few_seconds_at_most() -> None:
+    delay = Delay()
+    told = [delay(n / 10, n / 20, 0.001) for n in range(200)]
     assert max(told) < 3
-    assert min(told[60:]) == 0
+    assert 0 in told[60:]
 
 
 class Server:

@@ -36,42 +36,57 @@ _LAG_SHARE: Final = 0.1
 #: Frames that come later than this, in seconds, are passed over, which is faster than reading them; but for
 #: no longer than this: then the camera's clock is wrong.
 _LATE: Final = 1.0
+#: What carries the times of the camera. Pictures over HTTP carry none, and FFmpeg makes some up.
+_TIMED: Final = ("rtsp://", "rtsps://", "rtmp://", "srt://")
 _CATCH_UP: Final = 3.0
 #: A camera's clock runs slower than ours by up to this share.
 _CLOCKS_APART: Final = 0.001
+#: Of the time between two frames: what took less was there already, what took more says nothing.
+_QUICK: Final = 0.5
+_PATIENT: Final = 3.0
+#: Share of a new frame in the mean of those that had to be waited for, and from where on all had to be.
+_WAIT_SHARE: Final = 0.2
+_LIVE: Final = 0.9
 
 
 class Delay:
     """Tells how late the frames of a connection come, by the times that the camera has given them.
 
-    A machine that was busy for a while gets frames out of the network's buffers that are seconds old. The
-    quickest frame so far counts as one that came at once.
+    A machine that was busy for a while gets frames out of the network's buffers that are seconds old: one
+    after the other, without waiting. The quickest frame so far counts as one that came at once, and so does
+    one that had to be waited for: many a camera's clock is wrong.
     """
 
     def __init__(self) -> None:
         """Know nothing yet."""
         self._least = float("inf")
         self._stamp = self._now = -1.0
+        self._waited = 1.0  # share of frames that had to be waited for, lately
         self._late_since: float | None = None
 
-    def __call__(self, now: float, stamp: float) -> float:
+    def __call__(self, now: float, stamp: float, took: float) -> float:
         """Return how many seconds late a frame is.
 
         Args:
             now: When it came, seconds of our clock.
             stamp: Likewise of the camera's; one that does not grow says nothing.
+            took: Seconds that it took to get it.
         """
-        drift = _CLOCKS_APART * (now - self._now)
+        passed, between = now - self._now, stamp - self._stamp
         offset = now - stamp
-        known = stamp > self._stamp
-        self._least = min(offset, self._least + drift) if known else offset
         self._now, self._stamp = now, stamp
+        waited = took > _QUICK * between
+        if took < _PATIENT * between:  # else the machine or the network stood still
+            self._waited += _WAIT_SHARE * (waited - self._waited)
+            if waited and self._waited > _LIVE:
+                self._least = offset
+        self._least = min(offset, self._least + _CLOCKS_APART * passed) if between > 0 else offset
         late = offset - self._least
-        if late <= _LATE:
+        if self._waited > _QUICK or late <= _LATE:
             self._late_since = None
-        elif self._late_since is None:
-            self._late_since = now
-        elif now - self._late_since > _CATCH_UP:
+            return 0.0 if self._waited > _QUICK else late
+        self._late_since = self._late_since or now
+        if now - self._late_since > _CATCH_UP:
             self._least, self._late_since, late = offset, None, 0.0
         return late
 
@@ -99,6 +114,7 @@ class Camera:
         quiet_opencv()
         self.name = f"camera {address}" if isinstance(address, int) else without_credentials(address)
         self._address, self._every, self._wait = address, every, wait
+        self._timed = isinstance(address, str) and address.lower().startswith(_TIMED)
         self._state = SourceState(Connection.CONNECTING)
         self._news = threading.Condition()
         self._closed = threading.Event()
@@ -214,7 +230,8 @@ class Camera:
             if not frames:
                 self._connected()
             frames += 1
-            late = delay(now, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            late = delay(now, stamp, now - asked) if self._timed else 0.0
             self._keep(image, now, late)  # type: ignore[arg-type]
         return ""
 
