@@ -143,7 +143,7 @@ def _placed(letter: str, box: _Box) -> _Lines:
     left, top, right, bottom = box
     if letter in _PAIRS:
         middle, gap = (left + right) / 2, (right - left) * 0.08
-        first, second = _PAIRS[letter]
+        first, second = _PAIRS[letter][0], _PAIRS[letter][1]
         return _placed(first, (left, top, middle - gap, bottom)) + _placed(
             second, (middle + gap, top, right, bottom)
         )

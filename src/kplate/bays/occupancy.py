@@ -294,10 +294,10 @@ class Occupancy:
         parked.memory.seen()
         if self.seen is not None or share(parked.box, same.box) <= _OVER:
             parked.followed = same.box
-        hidden = parked.memory.hides(view.picture, same.box) or bool(self._covers(view, same.box, same.index))
         if iou(same.box, parked.box) >= _STILL:
             parked.moved = None
-            if view.time - parked.looked >= (_RENEW_HIDDEN if hidden else _RENEW):
+            age = view.time - parked.looked
+            if age >= _RENEW_HIDDEN or (age >= _RENEW and not self._is_hidden(view, parked, same)):
                 parked.box = same.box
                 _remember(view, parked)
             return
@@ -305,10 +305,16 @@ class Occupancy:
         moved = parked.moved
         if moved is None or iou(same.box, moved.box) < _STILL:
             parked.moved = _Candidate(same.box, view.time, view.time)
-        elif not hidden and same.share >= ENTER and view.time - moved.since >= self._timing.arrived:
+        elif same.share >= ENTER and view.time - moved.since >= self._timing.arrived:
+            if self._is_hidden(view, parked, same):
+                return
             parked.box, parked.moved = same.box, None
             parked.memory.clear()
             _remember(view, parked)
+
+    def _is_hidden(self, view: View, parked: _Parked, same: Seen) -> bool:
+        """Tell whether something hides a part of the vehicle that was found in the bay."""
+        return parked.memory.hides(view.picture, same.box) or bool(self._covers(view, same.box, same.index))
 
     def _is_gone(self, view: View, parked: _Parked) -> bool:
         """Tell whether this frame shows that the vehicle is gone, and add up for how long it has been."""

@@ -5,6 +5,7 @@ also covers the ground below that part, and a vehicle that drives away does not 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import cv2
@@ -32,7 +33,7 @@ _COVERED: Final = 0.3
 _OFFSET: Final = 4.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scene:
     """A picture in few cells.
 
@@ -43,6 +44,11 @@ class Scene:
 
     cells: NDArray[np.float32]
     scale: tuple[float, float]
+
+    @cached_property
+    def grey(self) -> NDArray[np.float32]:
+        """How light the cells are, H x W."""
+        return np.asarray(self.cells.mean(axis=2), np.float32)
 
     @classmethod
     def of(cls, image: Image) -> "Scene":
@@ -70,9 +76,7 @@ def changed(then: Scene, now: Scene) -> NDArray[np.bool_]:
     Returns:
         bool H x W.
     """
-    expected = then.cells * _gain(then, now)
-    different = np.abs(now.cells - expected) > _SHARE * expected + _LEVELS
-    return np.asarray(different.any(axis=2), np.bool_)
+    return _changed(then, now, slice(None))
 
 
 def renewed(reference: Scene, before: Scene, now: Scene) -> Scene:
@@ -111,13 +115,18 @@ def covered(then: Scene, now: Scene, place: Box, columns: int) -> NDArray[np.boo
     last = min(round((bottom + _TO * high) * now.scale[1]), now.cells.shape[0])
     if last - first < _LEAST:
         return None
-    ground = changed(then, now)[first:last].mean(axis=0) >= _COVERED
+    ground = _changed(then, now, slice(first, last)).mean(axis=0) >= _COVERED
     middles = left + (np.arange(columns) + 0.5) * (right - left) / columns
     index = np.clip((middles * now.scale[0]).astype(np.intp), 0, len(ground) - 1)
     return np.asarray(ground[index], np.bool_)
 
 
+def _changed(then: Scene, now: Scene, rows: slice) -> NDArray[np.bool_]:
+    expected = then.cells[rows] * _gain(then, now)
+    different = np.abs(now.cells[rows] - expected) > _SHARE * expected + _LEVELS
+    return np.asarray(different.any(axis=2), np.bool_)
+
+
 def _gain(then: Scene, now: Scene) -> float:
     """Return how much lighter most of a picture has become."""
-    before, after = then.cells.mean(axis=2), now.cells.mean(axis=2)
-    return float(np.median((after + _OFFSET) / (before + _OFFSET)))
+    return float(np.median((now.grey + _OFFSET) / (then.grey + _OFFSET)))
