@@ -1,7 +1,7 @@
 """An RTSP server of GStreamer that repeats a folder of JPEG frames as H.264, for the tests of cameras.
 
 It runs under the system's Python, which has GStreamer's bindings:
-``/usr/bin/python3 rtsp_server.py FOLDER PORT [USER PASSWORD]``. It prints ``ready`` when it listens.
+``/usr/bin/python3 rtsp_server.py FOLDER PORT [USER PASSWORD [digest]]``. It prints ``ready`` when it listens.
 """
 
 import sys
@@ -11,7 +11,7 @@ import gi  # type: ignore[import-not-found]
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # type: ignore[import-not-found]  # noqa: E402
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found]  # noqa: E402
 
 RATE = 20
 
@@ -37,11 +37,15 @@ def main(folder: str, port: str, *credentials: str) -> None:
     GLib.MainLoop().run()
 
 
-def _protect(server: object, factory: object, user: str, password: str) -> None:
+def _protect(server: object, factory: object, user: str, password: str, way: str = "basic") -> None:
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")
-    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    if way == "digest":
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(user, password, token)
+    else:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
     server.set_auth(auth)  # type: ignore[attr-defined]
     rights = Gst.Structure.new_from_string(
         "viewer, media.factory.access=(boolean)true, media.factory.construct=(boolean)true"

@@ -185,11 +185,16 @@ def test_every_nth_frame_of_a_camera(server: Server) -> None:
         assert [next(frames).index % 4 for _ in range(5)] == [0] * 5
 
 
+@pytest.mark.parametrize("way", ["basic", "digest"])
 def test_credentials_open_the_camera_and_are_told_nowhere(
-    frames: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    way: str,
+    frames: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.INFO, "kplate.live")
-    server = Server(frames, "admin", "geheim!")
+    server = Server(frames, "admin", "geheim!", way)
     status = tmp_path / "status.json"
     try:
         address = f"rtsp://admin:geheim!@127.0.0.1:{server.port}/stream"
@@ -204,7 +209,7 @@ def test_credentials_open_the_camera_and_are_told_nowhere(
         ):
             next(iter(camera))
         gone = address.replace("/stream", "/nothing")
-        with pytest.raises(SourceError) as other, Camera(gone) as camera:
+        with pytest.raises(SourceError, match="it has no such stream") as other, Camera(gone) as camera:
             next(iter(camera))
     finally:
         server.kill()

@@ -1,8 +1,11 @@
 """Says why a camera cannot be opened: OpenCV only says that it cannot."""
 
+import base64
+import hashlib
+import re
 import socket
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from kplate.events.urls import without_credentials
 from kplate.files import reason_of
@@ -51,11 +54,53 @@ def why_unreachable(address: str | int, name: str) -> str:
 
 
 def _status(link: socket.socket, address: str) -> int | None:
-    """Ask an RTSP server to describe a stream and return the status of its answer, None where it has none."""
+    """Ask an RTSP server to describe a stream and return the status of its answer, None where it has none.
+
+    A server that wants to know who asks is told, or a wrong path would look like a wrong password.
+    """
     bare = without_credentials(address)
-    link.sendall(f"DESCRIBE {bare} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n".encode())
+    status, challenge = _ask(link, bare)
+    if status == 401:
+        told = _authorization(challenge, bare, *_login(address))
+        if told:
+            status, _ = _ask(link, bare, f"CSeq: 2\r\nAuthorization: {told}\r\n")
+    return status
+
+
+def _ask(link: socket.socket, address: str, headers: str = "CSeq: 1\r\n") -> tuple[int | None, str]:
+    """Send a request and return the status of the answer and how the server wants to be told who asks."""
+    link.sendall(f"DESCRIBE {address} RTSP/1.0\r\n{headers}Accept: application/sdp\r\n\r\n".encode())
     try:
-        words = link.recv(256).split(maxsplit=2)
+        answer = link.recv(4096).decode("latin-1")
     except TimeoutError:
+        return None, ""
+    status = re.match(r"RTSP/\S+ (\d+)", answer)
+    challenges = re.findall(r"^WWW-Authenticate: *(.*?)\r?$", answer, re.MULTILINE | re.IGNORECASE)
+    challenges.sort(key=lambda text: not text.lower().startswith("digest"))
+    return (int(status[1]) if status else None), (challenges or [""])[0]
+
+
+def _login(address: str) -> tuple[str, str]:
+    """Return user name and password of an address, empty where it has none."""
+    user, _, password = (address.partition("://")[2].rpartition("@")[0]).partition(":")
+    return unquote(user), unquote(password)
+
+
+def _authorization(challenge: str, address: str, user: str, password: str) -> str | None:
+    """Answer a challenge of RFC 2617, which RTSP uses; None where that cannot be done."""
+    if not user:
         return None
-    return int(words[1]) if len(words) > 1 and words[0].startswith(b"RTSP/") and words[1].isdigit() else None
+    if challenge.lower().startswith("basic"):
+        return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+    values = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+    if not challenge.lower().startswith("digest") or not {"realm", "nonce"} <= values.keys():
+        return None
+
+    def digest(*parts: str) -> str:
+        return hashlib.md5(":".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+    realm, nonce = values["realm"], values["nonce"]
+    response = digest(digest(user, realm, password), nonce, digest("DESCRIBE", address))
+    return (
+        f'Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{address}", response="{response}"'
+    )
