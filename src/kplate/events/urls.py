@@ -21,4 +21,13 @@ def without_credentials(text: str) -> str:
     >>> without_credentials("rtsp://admin:se@cret@10.0.0.5/stream?token=abc&channel=1")
     'rtsp://10.0.0.5/stream?token=***&channel=1'
     """
-    return _SECRET.sub(r"\g<name>=***", _USER.sub(r"\g<scheme>", text))
+    return _SECRET.sub(r"\g<name>=***", without_login(text))
+
+
+def without_login(text: str) -> str:
+    """Return an address without user name and password before the host, as servers are asked for it.
+
+    >>> without_login("rtsp://admin:se@cret@10.0.0.5/stream?token=abc")
+    'rtsp://10.0.0.5/stream?token=abc'
+    """
+    return _USER.sub(r"\g<scheme>", text)

@@ -7,7 +7,7 @@ import socket
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from kplate.events.urls import without_credentials
+from kplate.events.urls import without_credentials, without_login
 from kplate.files import reason_of
 
 _PORTS: Final = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935}
@@ -58,7 +58,7 @@ def _status(link: socket.socket, address: str) -> int | None:
 
     A server that wants to know who asks is told, or a wrong path would look like a wrong password.
     """
-    bare = without_credentials(address)
+    bare = without_login(address)
     status, challenge = _ask(link, bare)
     if status == 401:
         told = _authorization(challenge, bare, *_login(address))
