@@ -15,7 +15,8 @@ from kplate.export.libraries import silence
 with silence():  # they tell of parts that are not there, none of which is needed
     import litert_torch
     import torch
-    from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
+    from ai_edge_quantizer import algorithm_manager, calibrator, qtyping, quantizer, recipe_manager
+    from ai_edge_quantizer.utils import qsv_utils
     from torch import nn
 
 from kplate.errors import WeightsError
@@ -35,9 +36,9 @@ _INPUT: Final = "serving_default_args_0"
 _HEADS: Final = "serving_default_output"
 _INPUT_NAME: Final = "image"
 _BITS: Final = 8
-#: What of a reader and its locator is computed in int8: their convolutions, but for those of the attention.
-#: Operators bear the names of the modules that they come from.
-_READER_BODY: Final = "_features/|_stem/|_middle/|_late/|_mix/"
+#: What of a reader is computed in int8: its convolutions, but for that of the attention. Operators bear the
+#: names of the modules that they come from.
+_READER_BODY: Final = "_stem/|_middle/|_late/|_mix/"
 _READER_BLOCKS: Final = "SmallBasicBlock"
 
 
@@ -124,9 +125,8 @@ def _quantised(content: bytes, precision: str, batches: Sequence[Array], task: s
             maker.update_quantization_recipe(".*", op, stored, algorithm_manager.AlgorithmName.FLOAT_CASTING)
     else:
         _choose_int8(maker, task)
-        pictures = [{_ARGUMENT: np.ascontiguousarray(batch.transpose(0, 2, 3, 1))} for batch in batches]
-        ranges = maker.calibrate({_SIGNATURE: pictures}, num_threads=1)
-        if _INPUT in ranges and task == "detector":  # pixels are exact then: one step of int8 is one of 255
+        ranges = _ranges(content, maker, batches)
+        if _INPUT in ranges and task != "reader":  # pixels are exact then: one step of int8 is one of 255
             ranges[_INPUT] = {"min": np.zeros((1, 1, 1, 1)), "max": np.ones((1, 1, 1, 1))}
     result = maker.quantize(ranges or None, enable_progress_bar=False, enable_progress_report=False)
     assert result.quantized_model is not None
@@ -135,7 +135,7 @@ def _quantised(content: bytes, precision: str, batches: Sequence[Array], task: s
 
 def _choose_int8(maker: Any, task: str) -> None:
     """Say which operators are computed in int8."""
-    if task != "detector":
+    if task == "reader":
         maker.add_static_config(_READER_BODY, _OPS.CONV_2D, _BITS, _BITS)
         maker.add_static_config(_READER_BODY, _OPS.PAD, _BITS, _BITS)
         maker.add_static_config(_READER_BLOCKS, _OPS.ADD, _BITS, _BITS)
@@ -143,10 +143,25 @@ def _choose_int8(maker: Any, task: str) -> None:
         maker.add_dynamic_config(".*", _OPS.FULLY_CONNECTED, _BITS)
         return
     maker.add_static_config(".*", _OPS.ALL_SUPPORTED, _BITS, _BITS)
-    # One step of int8 in a head is a twentieth of a box's size.
-    maker.update_quantization_recipe(_HEADS, _OPS.CONV_2D, algorithm_key=_LEFT_ALONE)
+    # One step of int8 in a detector's head is a twentieth of a box's size.
+    for op in (_OPS.CONV_2D, _OPS.FULLY_CONNECTED):
+        maker.update_quantization_recipe(_HEADS, op, algorithm_key=_LEFT_ALONE)
     for op in (_OPS.INPUT, _OPS.OUTPUT):
         maker.update_quantization_recipe(".*", op, algorithm_key=_LEFT_ALONE)
+
+
+def _ranges(content: bytes, maker: Any, batches: Sequence[Array]) -> dict[str, Any]:
+    """Find the least and the largest of each value inside the network.
+
+    `Quantizer.calibrate` takes moving averages of them instead, beyond which the largest values are cut off:
+    that moved corners by up to a twentieth of the crop.
+    """
+    recipe = recipe_manager.RecipeManager()
+    recipe.load_quantization_recipe(maker.get_quantization_recipe())
+    seen = calibrator.Calibrator(content, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
+    inputs = [{_ARGUMENT: np.ascontiguousarray(batch.transpose(0, 2, 3, 1))} for batch in batches]
+    seen.calibrate({_SIGNATURE: inputs}, recipe)
+    return dict(seen.get_model_qsvs())
 
 
 def _line(error: Exception) -> str:

@@ -48,7 +48,7 @@ class Limits:
 LIMITS: Final = {
     "float32": Limits(1e-3, 0.99, 1e-3, 1.0),
     "float16": Limits(0.02, 0.95, 0.01, 1.0),
-    "int8": Limits(0.75, 0.75, 0.03, 0.95),
+    "int8": Limits(0.5, 0.8, 0.02, 0.95),
 }
 
 
