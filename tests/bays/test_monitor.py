@@ -176,7 +176,7 @@ def test_what_nobody_finds_may_hide_a_bay(film: Film):
     van: Box = (-330, 190, 0, 350)
     for step in range(12):  # it comes from the side, first over the ground before the bay
         film.show(0.2, [HOME["A1"]] if step < 4 else [], unseen=[HOME["A1"], moved(van, 30 * step, 0)])
-    assert film.show(40, unseen=[HOME["A1"], moved(van, 330, 0)], step=0.5) == []
+    assert film.show(400, unseen=[HOME["A1"], moved(van, 330, 0)], step=2) == []
     assert film.show(5, [HOME["A1"]]) == []
     assert [str(event.type) for event in film.events] == ["parked"]
 

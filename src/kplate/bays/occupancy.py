@@ -35,6 +35,8 @@ _OVER: Final = 0.95
 _LIT: Final = 60.0
 #: A vehicle that nobody sees although its bay is lit and open is gone after this time, however it looks.
 _LOST: Final = 60.0  # s
+#: Likewise where the ground before the bay has changed, so that something unknown may hide it.
+_LOST_HIDDEN: Final = 900.0  # s
 #: A vehicle that stands where another run left one is another one when it has looked otherwise for this long:
 #: until then its plate may be read.
 _DOUBTED: Final = 8.0  # s
@@ -323,7 +325,8 @@ class Occupancy:
         alike = parked.memory.alike(view.picture, parked.box, covers)
         rests = parked.memory.rests(view.picture, parked.box)
         unseen = view.time - parked.last
-        lost = view.picture.light >= _LIT and unseen >= _LOST and not covers
+        long = unseen >= (_LOST_HIDDEN if self.hidden else _LOST)
+        lost = long and view.picture.light >= _LIT and not covers
         # What was found for a moment only and looks as it did then was no vehicle but the ground.
         ghost = lost and parked.last - parked.since < _GHOST
         if alike is True and not ghost:
