@@ -46,6 +46,14 @@ def test_a_file_is_drawn_over_a_picture(capsys: pytest.CaptureFixture[str]):
     assert "need a PICTURE" in capsys.readouterr().err
 
 
+def test_the_picture_itself_is_not_drawn_over(capsys: pytest.CaptureFixture[str]):
+    before = Path("view.png").read_bytes()
+    assert main(["bays", "new", "view.png", "--thirds", "--out", "view.toml"]) == 1
+    assert "view.png is the picture itself" in capsys.readouterr().err
+    assert Path("view.png").read_bytes() == before
+    assert not Path("view.toml").exists()
+
+
 def test_hangul_names_are_drawn():
     drawn = {}
     for name in ("장애인 1", "장애인 2", "입구-A", "入口", "出口", "A1"):

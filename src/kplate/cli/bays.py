@@ -94,6 +94,7 @@ def _new(args: argparse.Namespace) -> int:
     if not args.camera.strip() or not args.camera.isprintable():
         raise KplateError(f"{args.camera!r} is no name of a camera")
     image = read_image(args.picture)
+    _not_the_same(out.with_suffix(".png"), args.picture)
     height, width = image.shape[:2]
     grounds = [] if args.thirds else guess_bays(open_recognizer(args)(image).vehicles, width, height)
     text = starting_file(args.camera, grounds, width, height)
@@ -146,6 +147,11 @@ def _list(bays: "Bays") -> None:
         screen.out.print(f"{len(bays.watch_list)} plates on the watch list")
 
 
+def _not_the_same(out: Path, picture: str) -> None:
+    if out.exists() and out.samefile(picture):
+        raise OutputError(f"{printable(out)} is the picture itself: choose another name with --out")
+
+
 def _drawn(bays: "Bays", camera: str | None, picture: str, out: Path) -> Path:
     """Write a picture with its bays drawn in."""
     from kplate.bays import BayState
@@ -153,8 +159,7 @@ def _drawn(bays: "Bays", camera: str | None, picture: str, out: Path) -> Path:
     from kplate.images import read_image, write_image
 
     states = [BayState(bay) for bay in bays.camera(camera).bays]
-    if out.exists() and out.samefile(picture):
-        raise OutputError(f"{printable(out)} is the picture itself: choose another name with --out")
+    _not_the_same(out, picture)
     write_image(out, draw_bays(read_image(picture), states))
     return out
 
