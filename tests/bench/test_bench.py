@@ -110,7 +110,7 @@ def test_the_chart_has_a_bar_a_row() -> None:
 
 
 def test_nothing_to_measure_is_said(tmp_path: Path) -> None:
-    for task in ("detector", "reader"):
+    for task in ("detector", "locator", "reader"):
         (tmp_path / f"{task}.onnx").write_bytes((SHIPPED / f"{task}.onnx").read_bytes())
         (tmp_path / f"{task}.json").write_bytes((SHIPPED / f"{task}.json").read_bytes())
     with pytest.raises(EngineError, match="see `kplate doctor`"):
@@ -134,7 +134,9 @@ def test_the_command_times_and_compares(
         return
     told = json.loads(out)
     assert [case["what"] for case in told["cases"]] == ["detector", "reader", "whole way"]
-    detector, _, whole = told["cases"]
+    detector, reader, whole = told["cases"]
+    assert whole["file_mb"] == pytest.approx(detector["file_mb"] + reader["file_mb"], abs=0.02)
+    assert reader["file_mb"] > size_of(SHIPPED / "reader.onnx")  # the locator's belongs to it
     assert detector["best_ms"] <= detector["median_ms"]
     assert detector["gflop"] > 0.5
     assert 0 < told["peak_gflops_one_core"]["detector_share"] < 3

@@ -20,7 +20,7 @@ Told = dict[str, dict[str, str]]
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     """A copy of the shipped ONNX networks."""
-    for task in ("detector", "reader"):
+    for task in ("detector", "locator", "reader"):
         for suffix in (".onnx", ".json"):
             shutil.copy(SHIPPED / f"{task}{suffix}", tmp_path)
     return tmp_path
@@ -48,23 +48,49 @@ def test_a_sound_installation_has_no_faults(
     assert told["onnx"]["state"] == "good"
     assert "rendered plates in" in told["onnx"]["says"]
     assert told["litert"]["state"] == "note"  # not installed, or no networks for it
+    assert told["auto"]["says"].startswith("without --engine, ONNX Runtime: ")
 
 
+@pytest.mark.parametrize("task", ["locator", "reader"])
 def test_a_damaged_network_is_a_fault_and_its_engine_is_not_tried(
-    doctor: Callable[..., tuple[int, Told]], weights: Path
+    task: str, doctor: Callable[..., tuple[int, Told]], weights: Path
 ) -> None:
-    network = weights / "reader.onnx"
+    network = weights / f"{task}.onnx"
     content = bytearray(network.read_bytes())
     content[len(content) // 2] ^= 1
     network.write_bytes(content)
     status, told = doctor("--weights", str(weights))
     assert status == 1
     assert told["detector.onnx"]["state"] == "good"
-    fault = told["reader.onnx"]
+    fault = told[f"{task}.onnx"]
     assert fault["state"] == "fault"
     assert "checksum" in fault["says"]
     assert fault["advice"]
     assert told["onnx"]["says"] == "not tried: its networks are damaged"
+
+
+def test_a_reader_without_its_locator_is_a_fault(
+    doctor: Callable[..., tuple[int, Told]], weights: Path
+) -> None:
+    (weights / "locator.json").unlink()
+    status, told = doctor("--weights", str(weights))
+    assert status == 1
+    assert "locator.json: there is no such manifest" in told["locator"]["says"]
+
+
+def test_a_reader_in_one_piece_needs_no_locator(
+    doctor: Callable[..., tuple[int, Told]], weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (weights / "locator.json").unlink()
+    manifest = json.loads((weights / "reader.json").read_text())
+    del manifest["extra"]["straightened"]
+    (weights / "reader.json").write_text(json.dumps(manifest))
+    monkeypatch.setattr(checks, "RUNTIMES", {"onnx": RUNTIMES["onnx"]})
+    monkeypatch.setattr(checks, "try_engine", lambda *_: Trial(plates=1, read=1))
+    monkeypatch.setattr(checks, "is_installed", lambda _: True)
+    _, told = doctor("--weights", str(weights))
+    assert "locator" not in told
+    assert {line["state"] for line in told.values()} == {"good"}
 
 
 def test_a_damaged_manifest_is_a_fault(doctor: Callable[..., tuple[int, Told]], weights: Path) -> None:

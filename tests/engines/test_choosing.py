@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kplate.engines import candidates, open_engine, open_model, open_network
+from kplate import engines
+from kplate.engines import candidates, choose, open_engine, open_model, open_network
 from kplate.engines.runtimes import AUTO, RUNTIMES, Choice, choice_of, install_hint
 from kplate.engines.sizes import fitting
 from kplate.errors import EngineError, WeightsError
@@ -67,6 +68,30 @@ def test_openvino_takes_its_own_format_before_onnx(tmp_path: Path) -> None:
         "detector.xml",
         "detector.onnx",
     ]
+
+
+def test_auto_takes_the_most_precise_networks_and_then_the_fastest_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, precision in {
+        "detector.onnx": "float32",
+        "detector.int8.onnx": "int8",
+        "detector.int8.tflite": "int8",
+    }.items():
+        network(tmp_path, name, precision)
+
+    def chosen(installed: set[str], precision: str | None = None) -> tuple[str, str]:
+        monkeypatch.setattr(engines, "is_installed", lambda runtime: runtime.name in installed)
+        runtime, _, manifest = choose(tmp_path, "detector", Choice(AUTO), precision)
+        return runtime.name, manifest.file
+
+    everything = set(RUNTIMES)
+    assert chosen(everything) == ("onnx", "detector.onnx")
+    # LiteRT would be faster, but its only network is less precise.
+    assert chosen(everything - {"onnx"}) == ("openvino", "detector.onnx")
+    assert chosen({"litert"}) == ("litert", "detector.int8.tflite")
+    assert chosen(everything, "int8") == ("litert", "detector.int8.tflite")
+    assert chosen({"onnx", "openvino"}, "int8") == ("onnx", "detector.int8.onnx")
 
 
 def test_a_precision_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -28,8 +28,9 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine",
         type=engine_name,
         metavar="NAME",
-        help=f"what runs the networks: {', '.join(RUNTIMES)}, or {AUTO} to take the fastest installed and "
-        f"say which (default: the same, unsaid); with what it computes on: {providers}",
+        help=f"what runs the networks: {', '.join(RUNTIMES)}; {AUTO}: of those installed that run the most "
+        "precise networks there are, the fastest, and say which (default: the same, unsaid); with what it "
+        f"computes on: {providers}",
     )
     parser.add_argument(
         "--precision",

@@ -12,8 +12,8 @@ from typing import Any, Final
 import kplate
 from kplate import weights as manifests
 from kplate.doctor.trial import Trial, try_engine
-from kplate.engines import candidates
-from kplate.engines.runtimes import RUNTIMES, Runtime, install_hint, is_installed
+from kplate.engines import candidates, choose
+from kplate.engines.runtimes import AUTO, RUNTIMES, Runtime, choice_of, install_hint, is_installed
 from kplate.errors import KplateError
 from kplate.files import StrPath
 from kplate.reader_network import STRAIGHTENED
@@ -83,7 +83,9 @@ def examine(weights: StrPath | None = None) -> Iterator[Finding]:
             yield finding
     for runtime in RUNTIMES.values():
         yield from _engine(runtime, weights, tasks, damaged)
-    if not any(map(is_installed, RUNTIMES.values())):
+    if any(map(is_installed, RUNTIMES.values())):
+        yield from _automatic(weights)
+    else:
         first = next(iter(RUNTIMES.values()))
         yield Finding(
             State.FAULT,
@@ -173,6 +175,22 @@ def _engine(
         )
     else:
         yield _verdict(runtime, try_engine(runtime.name, weights))
+
+
+def _automatic(weights: StrPath | None) -> Iterator[Finding]:
+    """Say what is taken where no engine is named."""
+    try:
+        chosen = [choose(weights, task, choice_of(AUTO)) for task in ("detector", "reader")]
+    except KplateError:  # said before
+        return
+    titles = " and ".join(dict.fromkeys(runtime.title for runtime, *_ in chosen))
+    precisions = dict.fromkeys(manifest.precision for *_, manifest in chosen)
+    yield Finding(
+        State.GOOD,
+        AUTO,
+        f"without --engine, {titles}: of what is installed the fastest with the most precise networks there "
+        f"are ({' and '.join(precisions)})",
+    )
 
 
 def _verdict(runtime: Runtime, trial: Trial) -> Finding:

@@ -6,13 +6,22 @@ A new runtime is a new module with a class that fits :class:`Engine`, and one en
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kplate import weights as manifests
-from kplate.engines.runtimes import AUTO, RUNTIMES, Choice, Runtime, choice_of, install_hint, is_installed
+from kplate.engines.runtimes import (
+    AUTO,
+    RUNTIMES,
+    Choice,
+    Runtime,
+    choice_of,
+    fastest,
+    install_hint,
+    is_installed,
+)
 from kplate.errors import EngineError, WeightsError
 from kplate.files import StrPath, printable
 
@@ -25,6 +34,7 @@ __all__ = [
     "Engine",
     "Network",
     "candidates",
+    "choose",
     "open_engine",
     "open_model",
     "open_network",
@@ -122,14 +132,11 @@ def open_network(
 ) -> Network:
     """Find the network of a task that suits an engine, check it, and open it.
 
-    A folder may hold a network in several formats and precisions. Of those that the engine runs, the most
-    precise is taken unless another one is asked for.
-
     Args:
         weights: Folder, manifest or network; None for the networks that ship with kplate.
-        task: ``detector`` or ``reader``.
+        task: One of :data:`kplate.weights.TASKS`.
         threads: As above.
-        engine: As above; None or ``auto`` for the fastest one that is installed and finds a network there.
+        engine: A runtime's name, maybe with its provider; None or ``auto``: see :func:`choose`.
         provider: As above.
         precision: ``float32``, ``float16`` or ``int8``; None for the most precise.
 
@@ -138,6 +145,32 @@ def open_network(
         WeightsError: A file is missing, damaged or not the one that its manifest was written for.
     """
     choice = choice_of(engine, provider)
+    runtime, source, _ = choose(weights, task, choice, precision)
+    path, manifest = manifests.load(source, task)
+    return Network(path, manifest, _open(path, runtime, threads, choice))
+
+
+def choose(
+    weights: StrPath | None, task: str, choice: Choice, precision: str | None = None
+) -> tuple[Runtime, Path, manifests.Manifest]:
+    """Find what is to run which of the networks that there are for a task, in several formats and precisions.
+
+    ``auto`` stands for the most precise network that anything installed runs, since a faster one must not
+    cost accuracy unasked; and of the engines that run it for the one that is fastest with such networks.
+
+    Args:
+        weights: As above.
+        task: As above.
+        choice: What the user wants.
+        precision: As above.
+
+    Returns:
+        The runtime, and the path of the network's manifest with the manifest itself.
+
+    Raises:
+        EngineError: As above.
+        WeightsError: There are no networks at all, or a manifest is damaged.
+    """
     wanted = list(RUNTIMES.values())
     if choice.engine != AUTO:
         wanted = [_installed([RUNTIMES[choice.engine]], choice, f"the {task}")]
@@ -147,15 +180,13 @@ def open_network(
         found = [(source, manifest) for source, manifest in found if manifest.precision == precision]
         if not found:
             raise EngineError(f"cannot load the {task}: {place} has no {precision} network")
-    able = [runtime for runtime in wanted if any(_takes(runtime, manifest) for _, manifest in found)]
-    if not able:
+    pairs = _ranked(wanted, found)
+    if not pairs:
         held = ", ".join(manifest.file for _, manifest in found)
         raise EngineError(f"cannot load the {task}: {_unfit(wanted[0])}; {place} has {held}")
-    runtime = _installed(able, choice, f"the {task}")
-    fitting = [network for network in found if _takes(runtime, network[1])]
-    source, _ = min(fitting, key=lambda network: _preference(runtime, network[1]))
-    path, manifest = manifests.load(source, task)
-    return Network(path, manifest, _open(path, runtime, threads, choice))
+    runtime = _installed(list(dict.fromkeys(runtime for runtime, _ in pairs)), choice, f"the {task}")
+    source, manifest = next(network for able, network in pairs if able is runtime)
+    return runtime, source, manifest
 
 
 def candidates(
@@ -177,15 +208,7 @@ def candidates(
     """
     choice = choice_of(engine)
     able = list(RUNTIMES.values()) if choice.engine == AUTO else [RUNTIMES[choice.engine]]
-    found = manifests.find(weights, task)
-    return [
-        network
-        for runtime in able
-        for network in sorted(
-            (network for network in found if _takes(runtime, network[1])),
-            key=lambda network: _preference(runtime, network[1]),
-        )
-    ]
+    return [network for _, network in _ranked(able, manifests.find(weights, task))]
 
 
 def open_model(
@@ -267,10 +290,21 @@ def _takes(runtime: Runtime, manifest: manifests.Manifest) -> bool:
     return Path(manifest.file).suffix.lower() in runtime.suffixes
 
 
-def _preference(runtime: Runtime, manifest: manifests.Manifest) -> tuple[int, int]:
-    """Order the networks that a runtime takes: the most precise first, and its own format before others."""
-    suffix = Path(manifest.file).suffix.lower()
-    return manifests.PRECISIONS.index(manifest.precision), runtime.suffixes.index(suffix)
+def _ranked(
+    runtimes: Sequence[Runtime], found: Sequence[tuple[Path, manifests.Manifest]]
+) -> list[tuple[Runtime, tuple[Path, manifests.Manifest]]]:
+    """Pair runtimes with the networks that they take, in the order of :func:`choose`, own formats first."""
+
+    def rank(pair: tuple[Runtime, tuple[Path, manifests.Manifest]]) -> tuple[int, int, int]:
+        runtime, (_, manifest) = pair
+        return (
+            manifests.PRECISIONS.index(manifest.precision),
+            fastest(manifest.precision).index(runtime),
+            runtime.suffixes.index(Path(manifest.file).suffix.lower()),
+        )
+
+    pairs = [(runtime, network) for runtime in runtimes for network in found if _takes(runtime, network[1])]
+    return sorted(pairs, key=rank)
 
 
 def _unfit(runtime: Runtime) -> str:
