@@ -17,8 +17,8 @@ from kplate.export.run import NEEDS, Exported, Order, export
 COLUMNS = (
     "format",
     "precision",
-    "detector, reader: MB",
-    "boxes that agree (least IoU); texts",
+    "detector, locator, reader: MB",
+    "boxes that agree (least IoU); corners; texts",
     "plates: best, trusted, wrong",
     "scenes: best, trusted, wrong",
 )
@@ -40,11 +40,11 @@ def main() -> None:
             continue
         for precision in weights.PRECISIONS:
             with TemporaryDirectory() as beside:
-                made = {}
-                for task in weights.TASKS:
-                    folder = Path(beside) / task
+                made: dict[str, Exported] = {}
+                for what in ("detector", "reader"):
+                    folder = Path(beside) / what
                     folder.mkdir()
-                    made[task] = export(Order(task, options.out, format=form, precision=precision), folder)
+                    made |= export(Order(what, options.out, format=form, precision=precision), folder)
             print(_row(form, precision, made, options.plates, options.scenes), flush=True)
 
 
@@ -54,10 +54,10 @@ def _row(form: str, precision: str, made: dict[str, Exported], plates: str, scen
         reader=Reader(made["reader"].manifest_path, threads=1),
     )
     cells = [form, precision, ", ".join(f"{made[task].size / 1e6:.2f}" for task in weights.TASKS)]
-    boxes, texts = (made[task].report for task in weights.TASKS)
-    cells.append(
-        f"{boxes.agreed} of {boxes.compared} ({boxes.overlap:.3f}); {texts.agreed} of {texts.compared}"
-    )
+    reports = [made[task].report for task in weights.TASKS]
+    least = [f" ({report.overlap:.3f})" if report.overlap is not None else "" for report in reports]
+    pairs = zip(reports, least, strict=True)
+    cells.append("; ".join(f"{report.agreed} of {report.compared}{more}" for report, more in pairs))
     for data, cropped in ((plates, True), (scenes, False)):
         samples = evaluation.load_samples(data)
         read = functools.partial(recognizer, cropped=cropped)
