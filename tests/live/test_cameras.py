@@ -155,28 +155,32 @@ def test_only_the_newest_frame_is_kept(server: Server) -> None:
         assert camera.state.dropped >= second.index - first.index - 1
 
 
-def test_what_has_become_old_is_passed_over(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_become_old_is_known(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three seconds without decoding leave three seconds of frames in the network's buffers."""
-    keep, busy = Camera._keep, threading.Event()
+    keep, busy, delays = Camera._keep, threading.Event(), [0.0]
 
-    def slow(camera: Camera, *given: Any) -> None:
+    def slow(camera: Camera, image: Any, now: float, late: float) -> None:
         if busy.is_set():
             busy.clear()
             time.sleep(3)
-        keep(camera, *given)
+        delays.append(late)
+        keep(camera, image, now, late)
 
     monkeypatch.setattr(Camera, "_keep", slow)
     with Camera(f"rtsp://127.0.0.1:{server.port}/stream") as camera:
         frames = iter(camera)
         for _ in range(20):
             next(frames)
-        before = camera.state
+        before = camera.state.frames
         busy.set()
-        for _ in range(3):
+        end = time.monotonic() + 4.5
+        while time.monotonic() < end:
             next(frames)
-        after = camera.state
-    assert after.dropped - before.dropped > 25
-    assert after.connection is Connection.CONNECTED
+        came = camera.state.frames - before
+    if came < 75:
+        pytest.skip("this machine is too busy to decode faster than the frames come")
+    assert max(delays) > 1
+    assert delays[-1] < 1
 
 
 def test_every_nth_frame_of_a_camera(server: Server) -> None:
