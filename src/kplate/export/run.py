@@ -196,18 +196,20 @@ def _write(order: Order, source: Source, reference: Path, folder: Path) -> Path:
     batches: Sequence[Array] = ()
     if order.precision == "int8":
         batches = calibration(known.task, reference, order.calibration)
-    _write_network(order, source, path, batches)
+    _write_network(order, source, known.input, path, batches)
     manifest = _manifest(order, source, known, path)
     write_manifest(folder / manifest_name(manifest), manifest)
     return folder / manifest_name(manifest)
 
 
-def _write_network(order: Order, source: Source, path: Path, batches: Sequence[Array]) -> None:
+def _write_network(
+    order: Order, source: Source, size: tuple[int, int], path: Path, batches: Sequence[Array]
+) -> None:
     """Write a network's file or folder."""
     if order.format == "tflite":
         from kplate.export.tflite import convert, finish
 
-        converted = convert(source.build(), source.manifest.input if order.size is None else order.size)
+        converted = convert(source.build(), size)
         names = output_names(source.model)
         path.write_bytes(finish(converted, names, order.precision, batches, source.manifest.task))
         return

@@ -125,7 +125,7 @@ def _quantised(content: bytes, precision: str, batches: Sequence[Array], task: s
             maker.update_quantization_recipe(".*", op, stored, algorithm_manager.AlgorithmName.FLOAT_CASTING)
     else:
         _choose_int8(maker, task)
-        ranges = _ranges(content, maker, batches)
+        ranges = _ranges(content, maker, batches) if maker.need_calibration else {}
         if _INPUT in ranges and task != "reader":  # pixels are exact then: one step of int8 is one of 255
             ranges[_INPUT] = {"min": np.zeros((1, 1, 1, 1)), "max": np.ones((1, 1, 1, 1))}
     result = maker.quantize(ranges or None, enable_progress_bar=False, enable_progress_report=False)
