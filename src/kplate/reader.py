@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kplate.ctc import Path, beam_search, greedy, softmax
-from kplate.engines import Network
+from kplate.engines import Network, thread_count
+from kplate.engines.runtimes import choice_of
 from kplate.errors import WeightsError
 from kplate.images import Image, as_image
 from kplate.plates.grammar import display, kinds_of, use_of
@@ -20,8 +23,8 @@ from kplate.reader_network import ReaderNetwork
 from kplate.reader_views import Corners, straighten, to_pixels, upright
 from kplate.results import json_line
 
-#: Crops are read at most this many at a time, to bound memory.
-_MOST_AT_ONCE: Final = 32
+#: Crops are read at most this many at a time: of more, what is between the layers no longer fits the cache.
+_MOST_AT_ONCE: Final = 8
 #: Probability of a motorcycle's plate from which on its texts count.
 _LOOKS_SO: Final = 0.5
 #: Width and height in px at which a plate is straightened where only its colour is looked at.
@@ -116,6 +119,9 @@ class Reader:
         except ValueError as error:
             raise WeightsError(f"cannot use {self.networks.network.path}: {error}") from None
         self._automaton = self.script.automaton
+        on_cores = choice_of(engine).provider in (None, "cpu")
+        self._workers = thread_count(threads) if on_cores else 1
+        self._alone = partial(ReaderNetwork, weights, threads=1, engine=engine, precision=precision)
         self.min_score = self.manifest.threshold if min_score is None else min_score
 
     @property
@@ -144,34 +150,51 @@ class Reader:
             images: uint8 H x W x 3 BGR arrays.
             light: Of the picture that the crops come from; ``None`` judges each crop by itself.
         """
+        places = range(0, len(images), _MOST_AT_ONCE)
+        parts = [images[start : start + _MOST_AT_ONCE] for start in places]
+        if len(parts) == 1 or self._workers == 1:
+            found = [self._read(self.networks, part, light) for part in parts]
+        else:
+            # Each thread takes crops of its own: that divides the work before and after the networks as well.
+            with ThreadPoolExecutor(self._workers) as pool:
+                found = list(pool.map(lambda part: self._read(self._for_one_thread, part, light), parts))
+        return [reading for part in found for reading in part]
+
+    @cached_property
+    def _for_one_thread(self) -> ReaderNetwork:
+        """The networks once more, for many crops, opened when the first come."""
+        return self._alone()
+
+    def _read(self, networks: ReaderNetwork, images: Sequence[Image], light: Light | None) -> list[Reading]:
+        """Read a part of a batch."""
         lights = [light or light_of(image) for image in images]
-        readings = self._look(images, lights)
+        readings = self._look(networks, images, lights)
         again = [i for i, reading in enumerate(readings) if reading.text is None and reading.candidate]
         views = [straighten(images[i], readings[i].corners) for i in again]
         pairs = [(i, view) for i, view in zip(again, views, strict=True) if view is not None]
-        second = self._look([view.image for _, view in pairs], [lights[i] for i, _ in pairs])
+        second = self._look(networks, [view.image for _, view in pairs], [lights[i] for i, _ in pairs])
         for (i, view), reading in zip(pairs, second, strict=True):
             if reading.score > readings[i].score:
                 readings[i] = replace(reading, corners=view.back(reading.corners))
         return readings
 
-    def _look(self, images: Sequence[Image], lights: Sequence[Light]) -> list[Reading]:
+    def _look(
+        self, networks: ReaderNetwork, images: Sequence[Image], lights: Sequence[Light]
+    ) -> list[Reading]:
         """Read crops as they are."""
-        readings: list[Reading] = []
-        for start in range(0, len(images), _MOST_AT_ONCE):
-            part = slice(start, start + _MOST_AT_ONCE)
-            seen = self.networks.run(images[part])
-            if seen.logits.shape[-1] != self.script.blank + 1:
-                raise WeightsError(
-                    f"cannot use {self.manifest.file}: it has {seen.logits.shape[-1] - 1} symbols, "
-                    f"its manifest's alphabet {self.script.blank}"
-                )
-            steps = softmax(seen.logits, self.manifest.temperature)
-            kinds = softmax(seen.kinds) if seen.kinds.shape[1] else seen.kinds
-            plates: Sequence[Image | None] = seen.plates or [None] * len(seen.corners)
-            rows = zip(images[part], lights[part], steps, kinds, seen.corners, plates, strict=True)
-            readings += [self._interpret(*row) for row in rows]
-        return readings
+        if not images:
+            return []
+        seen = networks.run(images)
+        if seen.logits.shape[-1] != self.script.blank + 1:
+            raise WeightsError(
+                f"cannot use {self.manifest.file}: it has {seen.logits.shape[-1] - 1} symbols, "
+                f"its manifest's alphabet {self.script.blank}"
+            )
+        steps = softmax(seen.logits, self.manifest.temperature)
+        kinds = softmax(seen.kinds) if seen.kinds.shape[1] else seen.kinds
+        plates: Sequence[Image | None] = seen.plates or [None] * len(images)
+        rows = zip(images, lights, steps, kinds, seen.corners, plates, strict=True)
+        return [self._interpret(*row) for row in rows]
 
     def _interpret(
         self,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kplate.engines import Network, open_network
 from kplate.files import StrPath
 from kplate.images import Image
-from kplate.reader_views import as_batch, normalised_batch, upright
+from kplate.reader_views import as_batch, normalised_batch, upright, without_excess
 from kplate.weights import Manifest
 
 Floats = NDArray[np.float32]
@@ -100,6 +100,7 @@ class ReaderNetwork:
         if self.locator is None:
             outputs, plates = self.network.engine.run(as_batch(images, self.manifest.input)), None
         else:
+            images = [without_excess(image, self.manifest.input) for image in images]
             outputs = self.locator.engine.run(as_batch(images, self.locator.manifest.input))
             pairs = zip(images, outputs["corners"], strict=True)
             plates = [upright(image, corners, self.manifest.input) for image, corners in pairs]

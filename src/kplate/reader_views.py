@@ -19,8 +19,7 @@ Corners = tuple[Point, Point, Point, Point]
 _MARGIN: Final = (0.06, 0.1)
 #: Width and height of that view in px.
 _VIEW: Final = (384, 192)
-#: Crops of more than this many times a straightened plate's width and height are scaled down to it first:
-#: what is finer would only alias.
+#: How many times finer than a straightened plate, which may be a small part of it, a crop is worth to be.
 _SHARPEST: Final = 2
 #: Scaling a picture down by more than this factor at once would leave pixels out.
 _COARSER: Final = 2.0
@@ -112,6 +111,18 @@ def as_batch(images: Sequence[Image], size: tuple[int, int]) -> NDArray[np.float
     return np.asarray(cv2.dnn.blobFromImages(stretched, 1 / 255, swapRB=True), np.float32)
 
 
+def without_excess(image: Image, size: tuple[int, int]) -> Image:
+    """Scale down a crop that is finer than a straightened plate of a size can show: it would only alias.
+
+    Args:
+        image: uint8 H x W x 3 BGR.
+        size: Width and height of the straightened plate.
+    """
+    limit = (_SHARPEST * size[0], _SHARPEST * size[1])
+    exceeds = image.shape[1] > limit[0] and image.shape[0] > limit[1]
+    return _stretched(image, limit) if exceeds else image
+
+
 def upright(image: Image, corners: NDArray[np.float32], size: tuple[int, int]) -> Image:
     """Straighten a plate by its corners, by the exact projective map.
 
@@ -125,9 +136,6 @@ def upright(image: Image, corners: NDArray[np.float32], size: tuple[int, int]) -
         uint8 (height, width, 3) BGR; black where the corners lie outside the image.
     """
     width, height = size
-    limit = (_SHARPEST * width, _SHARPEST * height)
-    if image.shape[1] > limit[0] and image.shape[0] > limit[1]:
-        image = _stretched(image, limit)
     quad = corners.reshape(4, 2) * np.array(image.shape[1::-1], np.float32) - np.float32(0.5)
     target = np.array(((0, 0), (width, 0), (width, height), (0, height)), np.float32) - np.float32(0.5)
     matrix = cv2.getPerspectiveTransform(np.asarray(quad, np.float32), target)

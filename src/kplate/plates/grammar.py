@@ -6,6 +6,7 @@ The canonical text is NFC, has no spaces or hyphens, and runs top line first: ``
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from kplate.errors import GrammarError
@@ -77,6 +78,7 @@ def normalise(text: str) -> str:
     return re.sub(r"[\s\-‐-―·.]", "", unicodedata.normalize("NFC", text))
 
 
+@lru_cache(maxsize=64)  # each reading asks several times
 def parse(text: str) -> Registration | None:
     """Take a plate text apart; ``None`` where no Korean plate reads so. Spaces and hyphens are ignored."""
     canonical = normalise(text)
