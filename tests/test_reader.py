@@ -73,6 +73,16 @@ def test_a_batch_reads_as_its_plates_one_by_one(reader: Reader) -> None:
     assert reader.read_batch([]) == []
 
 
+def test_threads_share_a_large_batch_and_keep_its_order(reader: Reader) -> None:
+    crops = [sample_crop(np.random.default_rng((6, n))).image for n in range(21)]
+    alone = [reader.read_batch([crop])[0] for crop in crops]
+    shared = Reader(threads=2).read_batch(crops)
+    assert [reading.candidate for reading in shared] == [reading.candidate for reading in alone]
+    assert [reading.score for reading in shared] == pytest.approx(
+        [reading.score for reading in alone], abs=1e-3
+    )
+
+
 @pytest.mark.parametrize("min_score", [0.0, 1.0])
 def test_the_least_score_decides_what_is_trusted(min_score: float) -> None:
     reading = Reader(threads=1, min_score=min_score)(clear_plate())
@@ -93,7 +103,12 @@ def test_slanted_plates_get_a_second_look(reader: Reader) -> None:
     rng = np.random.default_rng(8)
     crops = [sample_crop(rng, kind=Kind.WHITE_LONG, difficulty=0.9) for _ in range(40)]
     images = [crop.image for crop in crops]
-    once = reader._look(images, [Light(True)] * len(images))
+    parts = [images[start : start + 8] for start in range(0, len(images), 8)]  # as many as are read at a time
+    once = [
+        reading
+        for part in parts
+        for reading in reader._look(reader.networks, part, [Light(True)] * len(part))
+    ]
     twice = reader.read_batch(images, light=Light(True))
     assert all(second.score >= first.score for first, second in zip(once, twice, strict=True))
     looked_again = [n for n, reading in enumerate(once) if reading != twice[n]]
