@@ -200,6 +200,17 @@ def test_a_car_may_come_between_as_one_box_with_the_parked_one(film: Film):
     assert film.show(5, [HOME["A1"]]) == []
 
 
+def test_what_came_to_rest_before_a_bay_belongs_to_the_ground(film: Film):
+    trolley: Box = (80, 286, 150, 345)
+    film.show(13, [HOME["A1"]])
+    film.show(1, [HOME["A1"]], unseen=[trolley])
+    assert film.show(10, [HOME["A1"]], unseen=[trolley]) == []
+    told = []
+    for step in range(16):  # it is told while the car is still on its way
+        told += film.show(0.2, [moved(HOME["A1"], 9 * step, 5 * step)], unseen=[trolley])
+    assert told == ["left A1"]
+
+
 def test_a_part_of_a_car_is_not_taken_for_it(film: Film):
     film.show(3)
     tailgate: Box = (140, 190, 200, 240)

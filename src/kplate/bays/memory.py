@@ -1,7 +1,7 @@
 """How a bay looks with the vehicle that stands in it, remembered apart for light of each strength."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -72,10 +72,11 @@ class Memory:
 
     _moments: list[_Moment] = field(default_factory=list)
     _glance: Look | None = None
+    _before: list[_Moment] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Forget: the vehicle stands in another place now."""
-        self._moments = []
+        """Forget how the vehicle looks: it stands in another place now. The ground before it is the same."""
+        self._moments, self._before = [], self._moments
 
     def seen(self) -> None:
         """Note that the vehicle was found: rest begins anew."""
@@ -91,14 +92,28 @@ class Memory:
         look = look_of(picture.image, place, picture.light)
         if look is None or picture.light < DARK:
             return
-        scene, last = picture.scene, picture.scene
-        others = []
-        for moment in self._moments:
-            if _same_light(moment.look.light, look.light):
-                scene = renewed(moment.scene, moment.last, picture.scene)
-            else:
-                others.append(moment)
-        self._moments = [*others, _Moment(look, scene, last)]
+        known = self._known(look.light)
+        scene = picture.scene if known is None else renewed(known.scene, known.last, picture.scene)
+        others = [moment for moment in self._moments if not _same_light(moment.look.light, look.light)]
+        self._moments = [*others, _Moment(look, scene, picture.scene)]
+
+    def refresh(self, picture: Picture) -> None:
+        """Bring the ground up to date while the vehicle is in view: what has come to rest belongs to it.
+
+        Args:
+            picture: A frame.
+        """
+        self._moments = [
+            replace(moment, scene=renewed(moment.scene, moment.last, picture.scene), last=picture.scene)
+            if _same_light(moment.look.light, picture.light)
+            else moment
+            for moment in self._moments
+        ]
+
+    def _known(self, light: float) -> _Moment | None:
+        """Return what is remembered of light of some strength."""
+        moments = (*self._moments, *self._before)
+        return next((moment for moment in moments if _same_light(moment.look.light, light)), None)
 
     def hides(self, picture: Picture, place: Box) -> bool:
         """Tell whether something hides a part of the vehicle, to judge by the ground before the bay.

@@ -48,7 +48,9 @@ _MISSED: Final = 1.0  # s
 _LONGEST_STEP: Final = 1.0  # s
 #: A look is renewed this often, so that it follows the daylight.
 _RENEW: Final = 5.0  # s
-#: Likewise where something hides a part of the vehicle, which may be there for as long as the vehicle.
+#: Likewise the look of the ground before it.
+_REFRESH: Final = 3.0  # s
+#: A look is renewed this often where something hides a part of the vehicle, which may stay there.
 _RENEW_HIDDEN: Final = 60.0  # s
 #: What covers less than this share of a place does not hide it.
 _COVERS: Final = 0.05
@@ -127,6 +129,7 @@ class _Parked:
     moved: _Candidate | None = None
     screened: bool = False
     doubted: bool = False
+    refreshed: float = float("-inf")
     unlike: float = 0.0
 
 
@@ -296,6 +299,9 @@ class Occupancy:
         parked.memory.seen()
         if self.seen is not None or share(parked.box, same.box) <= _OVER:
             parked.followed = same.box
+        if self.seen is not None and view.time - parked.refreshed >= _REFRESH:
+            parked.refreshed = view.time
+            parked.memory.refresh(view.picture)
         if iou(same.box, parked.box) >= _STILL:
             parked.moved = None
             age = view.time - parked.looked
