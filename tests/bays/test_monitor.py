@@ -211,6 +211,17 @@ def test_what_came_to_rest_before_a_bay_belongs_to_the_ground(film: Film):
     assert told == ["left A1"]
 
 
+def test_who_stops_before_a_bay_and_drives_on_leaves_the_ground_as_it_was(film: Film):
+    van: Box = (60, 286, 300, 355)
+    film.show(13, [HOME["A1"]])
+    assert film.show(12, [HOME["A1"]], unseen=[van]) == []
+    film.show(1, [HOME["A1"]])
+    told = []
+    for step in range(16):
+        told += film.show(0.2, [moved(HOME["A1"], 9 * step, 5 * step)])
+    assert told == ["left A1"]
+
+
 def test_a_part_of_a_car_is_not_taken_for_it(film: Film):
     film.show(3)
     tailgate: Box = (140, 190, 200, 240)

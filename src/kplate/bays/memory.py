@@ -57,12 +57,12 @@ class _Moment:
 
     Attributes:
         look: The place of the vehicle.
-        scene: All of the picture, without what passed.
+        grounds: All of the picture without what passed: as it is, and as it was before.
         last: The picture when it was last renewed.
     """
 
     look: Look
-    scene: Scene
+    grounds: tuple[Scene, ...]
     last: Scene
 
 
@@ -93,9 +93,10 @@ class Memory:
         if look is None or picture.light < DARK:
             return
         known = self._known(look.light)
-        scene = picture.scene if known is None else renewed(known.scene, known.last, picture.scene)
+        scene = picture.scene
+        grounds = (scene,) if known is None else renewed(known.grounds, known.last, scene)
         others = [moment for moment in self._moments if not _same_light(moment.look.light, look.light)]
-        self._moments = [*others, _Moment(look, scene, picture.scene)]
+        self._moments = [*others, _Moment(look, grounds, scene)]
 
     def refresh(self, picture: Picture) -> None:
         """Bring the ground up to date while the vehicle is in view: what has come to rest belongs to it.
@@ -104,7 +105,7 @@ class Memory:
             picture: A frame.
         """
         self._moments = [
-            replace(moment, scene=renewed(moment.scene, moment.last, picture.scene), last=picture.scene)
+            replace(moment, grounds=renewed(moment.grounds, moment.last, picture.scene), last=picture.scene)
             if _same_light(moment.look.light, picture.light)
             else moment
             for moment in self._moments
@@ -123,7 +124,7 @@ class Memory:
             place: Where the vehicle stands, px.
         """
         found = (
-            covered(moment.scene, picture.scene, place, COLUMNS)
+            covered(moment.grounds, picture.scene, place, COLUMNS)
             for moment in self._moments
             if _same_light(moment.look.light, picture.light)
         )
@@ -149,7 +150,7 @@ class Memory:
             if value >= _ALIKE:
                 return True
             if value < _UNLIKE and _same_light(moment.look.light, now.light):
-                hidden = covered(moment.scene, picture.scene, ground, COLUMNS)
+                hidden = covered(moment.grounds, picture.scene, ground, COLUMNS)
                 unlike |= _below(likeness(moment.look, now, covers, hidden), _UNLIKE)
         return False if unlike else None
 
@@ -173,8 +174,9 @@ class Memory:
         """Yield what is remembered as plain values and arrays, for keeping."""
         for moment in self._moments:
             part = [round(float(side), 1) for side in moment.look.part]
-            values = {"part": part, "light": round(moment.look.light, 1), "scale": list(moment.scene.scale)}
-            cells = np.rint(np.clip(moment.scene.cells, 0, 255)).astype(np.uint8)
+            values = {"part": part, "light": round(moment.look.light, 1), "scale": list(moment.last.scale)}
+            grounds = np.stack([ground.cells for ground in moment.grounds])
+            cells = np.rint(np.clip(grounds, 0, 255)).astype(np.uint8)
             yield values, {"edges": moment.look.edges.astype(np.float16), "cells": cells}
 
     @classmethod
@@ -190,10 +192,10 @@ class Memory:
             left, top, right, bottom = (float(side) for side in values["part"])
             across, down = (float(scale) for scale in values["scale"])
             look = Look(edges, (left, top, right, bottom), float(values["light"]))
-            if edges.shape != SHAPE or cells.ndim != 3 or cells.shape[2] != 3:
+            if edges.shape != SHAPE or cells.ndim != 4 or cells.shape[3] != 3 or not len(cells):
                 raise ValueError("an array has the wrong size")
-            scene = Scene(cells, (across, down))
-            found.append(_Moment(look, scene, scene))
+            grounds = tuple(Scene(ground, (across, down)) for ground in cells)
+            found.append(_Moment(look, grounds, grounds[0]))
         return cls(found)
 
 

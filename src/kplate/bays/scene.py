@@ -4,6 +4,7 @@ A camera above the ground sees what is nearer to it further down. So whatever hi
 also covers the ground below that part, and a vehicle that drives away does not change it for long.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -79,26 +80,35 @@ def changed(then: Scene, now: Scene) -> NDArray[np.bool_]:
     return _changed(then, now, slice(None))
 
 
-def renewed(reference: Scene, before: Scene, now: Scene) -> Scene:
-    """Bring a scene up to date where it has stayed as it is for a while.
+def renewed(grounds: Sequence[Scene], before: Scene, now: Scene) -> tuple[Scene, Scene]:
+    """Bring what is known of the ground up to date where it has stayed as it is for a while.
+
+    What was there before is kept as well: who stops before a bay for a while and drives on leaves the ground
+    as it was.
 
     Args:
-        reference: How the scene was.
+        grounds: How the scene was, the newest first.
         before: How it was a few seconds ago.
         now: How it is.
+
+    Returns:
+        How it is without what moves, and how it was before that.
     """
-    if reference.cells.shape != now.cells.shape:
-        return now
-    still = ~changed(before, now)
-    kept = reference.cells * _gain(reference, now)
-    return Scene(np.where(still[..., None], now.cells, kept).astype(np.float32), now.scale)
+    if grounds[0].cells.shape != now.cells.shape:
+        return now, now
+    still = ~changed(before, now)[..., None]
+    other = changed(grounds[0], now)[..., None]
+    first, second = (ground.cells * _gain(ground, now) for ground in (grounds[0], grounds[-1]))
+    newest = np.where(still, now.cells, first)
+    older = np.where(still & other, first, second)
+    return Scene(newest.astype(np.float32), now.scale), Scene(older.astype(np.float32), now.scale)
 
 
-def covered(then: Scene, now: Scene, place: Box, columns: int) -> NDArray[np.bool_] | None:
+def covered(grounds: Sequence[Scene], now: Scene, place: Box, columns: int) -> NDArray[np.bool_] | None:
     """Say below which parts of a place the ground before it is covered.
 
     Args:
-        then: How the scene was while the ground was to be seen.
+        grounds: How the scene was while the ground was to be seen.
         now: How it is.
         place: The place, px.
         columns: In how many columns of equal width the place is cut, from left to right.
@@ -107,7 +117,7 @@ def covered(then: Scene, now: Scene, place: Box, columns: int) -> NDArray[np.boo
         bool N, one for each column; None where the picture shows too little of the ground, or has another
         size.
     """
-    if then.cells.shape != now.cells.shape:
+    if any(ground.cells.shape != now.cells.shape for ground in grounds):
         return None
     left, top, right, bottom = place
     high = bottom - top
@@ -115,7 +125,8 @@ def covered(then: Scene, now: Scene, place: Box, columns: int) -> NDArray[np.boo
     last = min(round((bottom + _TO * high) * now.scale[1]), now.cells.shape[0])
     if last - first < _LEAST:
         return None
-    ground = _changed(then, now, slice(first, last)).mean(axis=0) >= _COVERED
+    other = np.all([_changed(ground, now, slice(first, last)) for ground in grounds], axis=0)
+    ground = other.mean(axis=0) >= _COVERED
     middles = left + (np.arange(columns) + 0.5) * (right - left) / columns
     index = np.clip((middles * now.scale[0]).astype(np.intp), 0, len(ground) - 1)
     return np.asarray(ground[index], np.bool_)
