@@ -99,10 +99,16 @@ def finish(
     Returns:
         The file's content: float32 in and out, channels last. The number and the size of its pictures may
         change where nothing in the network depends on them.
+
+    Raises:
+        WeightsError: The network does not run, or has operators that cannot be quantised.
     """
     if precision != "float32":
         with silence():
-            content = _quantised(content, precision, batches, task)
+            try:
+                content = _quantised(content, precision, batches, task)
+            except (RuntimeError, ValueError) as error:
+                raise WeightsError(f"cannot convert the network to {precision}: {_line(error)}") from error
     graph = Graph(content)
     if precision == "int8":
         graph.fold_conversions()
