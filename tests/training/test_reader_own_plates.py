@@ -99,7 +99,9 @@ def test_what_was_trained_is_read_with(learned: Path, tmp_path: Path) -> None:
 
     assert export.main([str(learned / "out" / BEST), "--out", str(tmp_path), "--name", "mine"]) == 0
     reader = Reader(tmp_path)
-    assert (reader.manifest.name, reader.manifest.extra) == ("mine", {"grammar": "korea"})
+    manifest = reader.manifest
+    assert (manifest.name, manifest.extra["grammar"]) == ("mine", "korea")
+    assert reader.networks.locator is not None
     pictures = sorted((learned / "validation").iterdir())
     readings = [reader(path) for path in pictures]
     right = [reading.candidate == path.name[:7] for reading, path in zip(readings, pictures, strict=True)]
@@ -402,7 +404,7 @@ def test_checkpoints_of_earlier_releases_stay_usable(tmp_path: Path) -> None:
     assert resumed.step == 1
     made = export_reader(path, tmp_path, name="old", threshold=None, temperature=None, facts={})
     assert (made.alphabet, made.kinds) == (KOREAN.alphabet, tuple(Kind))
-    assert (made.threshold, made.temperature, made.extra) == (0.5, 1.0, {"grammar": "korea"})
+    assert (made.threshold, made.temperature, made.extra["grammar"]) == (0.5, 1.0, "korea")
     torch.save({**load_checkpoint(path), "optimizer": {}}, path)
     with pytest.raises(KplateError, match="cannot continue"):
         ReaderTrainer(settings(tmp_path, 2))
