@@ -53,7 +53,7 @@ _OTHER_RULE: Final = Rule(0.45)
 _VOTES_FROM: Final = 0.5
 _VOTES_LEAST: Final = 0.5
 _TINY: Final = 1e-9
-#: Boxes of one class that go into suppression at most; pictures hold far fewer.
+#: Boxes of one class that go into suppression, or vote, at most; pictures hold far fewer.
 _MOST_BOXES: Final = 1000
 #: exp() of more than this is no size of anything in a picture.
 _LARGEST_LOG: Final = 10.0
@@ -306,6 +306,7 @@ class Detector:
         found = []
         for label in sorted(set(labels.tolist())):
             voters = np.flatnonzero(labels == label)
+            voters = voters[np.argsort(-scores[voters], kind="stable")[:_MOST_BOXES]]
             told = voters[scores[voters] >= self._least[label]]
             name = self.labels[label]
             kept = told[suppress(boxes[told], scores[told], _RULES.get(name, _OTHER_RULE))]
