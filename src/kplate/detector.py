@@ -174,7 +174,8 @@ def vote(kept: Array, kept_scores: Array, boxes: Array, scores: Array) -> Array:
     """
     overlaps = iou_matrix(kept, boxes)
     heard = (overlaps >= _VOTES_FROM) & (scores >= _VOTES_LEAST * kept_scores[:, None])
-    weights = np.where(heard, np.maximum(scores, _TINY) * overlaps, 0)
+    # In double precision, so that no mean of boxes leaves the picture that all of them lie in.
+    weights = np.where(heard, np.maximum(scores, _TINY) * overlaps, 0).astype(np.float64)
     return np.asarray(weights @ boxes / weights.sum(1, keepdims=True), np.float32)
 
 
