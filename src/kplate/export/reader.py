@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -30,41 +30,34 @@ from kplate.weights import Manifest, fingerprint, write_manifest
 DEFAULT_THRESHOLD = 0.5
 
 
-class LocatorForExport(nn.Module):
-    """The part of the reader that finds the plate's corners in a crop."""
+Net = TypeVar("Net", bound=ReaderNet)
 
-    names = ("corners",)
 
-    def __init__(self, network: LprNet) -> None:
+class Part(nn.Module, Generic[Net]):
+    """What becomes one file of a reader.
+
+    Args:
+        network: Its network.
+        size: Width and height of the part's input, in px.
+        names: Of its outputs.
+    """
+
+    def __init__(self, network: Net, size: tuple[int, int], *names: str) -> None:
         super().__init__()
         self.network = network
+        self.size, self.names = size, names
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the input, in px."""
-        return self.network.localisation.SIZE
+
+class LocatorForExport(Part[LprNet]):
+    """The part that finds the plate's corners in a crop."""
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Map crops, float32 (N, 3, H, W) RGB in 0..1, to corners (N, 8)."""
         return (self.network.localisation(image),)
 
 
-class ReaderForExport(nn.Module):
-    """The part that reads a plate which is straightened and normalised.
-
-    Attributes:
-        names: Of the outputs; networks that tell no kinds have no ``kind``.
-    """
-
-    def __init__(self, network: LprNet) -> None:
-        super().__init__()
-        self.network = network
-        self.names = ("logits", "kind") if network.config.kinds else ("logits",)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the input, in px."""
-        return self.network.config.plate_size
+class ReaderForExport(Part[LprNet]):
+    """The part that reads a plate which is straightened and normalised; not all networks tell its kind."""
 
     def forward(self, plate: Tensor) -> tuple[Tensor, ...]:
         """Map plates, float32 (N, 3, H, W), to logits (N, 18, 81) and kinds (N, kinds)."""
@@ -72,19 +65,8 @@ class ReaderForExport(nn.Module):
         return (logits, kind)[: len(self.names)]
 
 
-class WholeReaderForExport(nn.Module):
+class WholeReaderForExport(Part[LprNetPublished]):
     """A reader that is exported in one piece."""
-
-    names = ("logits", "corners")
-
-    def __init__(self, network: LprNetPublished) -> None:
-        super().__init__()
-        self.network = network
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the input, in px."""
-        return self.network.config.input_size
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Map crops, float32 (N, 3, H, W) RGB in 0..1, to logits (N, 18, 81) and corners (N, 8)."""
@@ -92,14 +74,15 @@ class WholeReaderForExport(nn.Module):
         return output.logits, output.corners
 
 
-Part = LocatorForExport | ReaderForExport | WholeReaderForExport
-
-
-def parts_of(network: ReaderNet) -> dict[str, Part]:
+def parts_of(network: ReaderNet) -> dict[str, Part[Any]]:
     """Return what a reader is exported as, by the task of each part."""
     if isinstance(network, LprNetPublished):
-        return {"reader": WholeReaderForExport(network)}
-    return {"locator": LocatorForExport(network), "reader": ReaderForExport(network)}
+        return {"reader": WholeReaderForExport(network, network.config.input_size, "logits", "corners")}
+    told = ("logits", "kind") if network.config.kinds else ("logits",)
+    return {
+        "locator": LocatorForExport(network, network.localisation.SIZE, "corners"),
+        "reader": ReaderForExport(network, network.config.plate_size, *told),
+    }
 
 
 def load_network(checkpoint: Path) -> tuple[ReaderNet, dict[str, Any]]:
@@ -175,7 +158,7 @@ def export_reader(
     return manifest
 
 
-def _write(part: Part, path: Path) -> Path:
+def _write(part: Part[Any], path: Path) -> Path:
     width, height = part.size
     batches: dict[int, Any] = {0: torch.export.Dim("batch", min=1, max=256)}
     export_onnx(part, path, [(n, 3, height, width) for n in (2, 1, 5)], part.names, batches)
