@@ -22,7 +22,8 @@ from kplate.errors import DataError, WeightsError  # noqa: E402
 from kplate.images import write_image  # noqa: E402
 from kplate.nets import yolov4  # noqa: E402
 from kplate.nets.darknet import NANO_CFG  # noqa: E402
-from kplate.training.data import CLASSES  # noqa: E402
+from kplate.training import data_augment  # noqa: E402
+from kplate.training.data import CLASSES, open_pools  # noqa: E402
 from kplate.training.data_augment import Sampler, move, slant  # noqa: E402
 from kplate.training.data_own import open_data, parts_of  # noqa: E402
 from kplate.training.detector import Settings, Training, load_average, main, parse  # noqa: E402
@@ -333,6 +334,33 @@ def test_a_slanted_view_moves_boxes_as_it_moves_the_picture() -> None:
         seen = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
         np.testing.assert_allclose(taught[0, 1:], seen, atol=4)
         assert np.abs(matrix @ (100, 60, 1) - (100, 60, 1)).max() < 1e-9
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_a_view_and_its_boxes_agree_to_a_tenth_of_a_px(
+    flip: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV warps from middle to middle of px, boxes count from edges: half a px in a mirrored picture."""
+    for name, value in {"FLIP": flip, "MOSAIC": 0.0, "FOCUS": 0.0, "PERSPECTIVE": 0.0}.items():
+        monkeypatch.setattr(data_augment, name, value)
+    monkeypatch.setattr(data_augment, "recolour", lambda *_: False)
+    monkeypatch.setattr(data_augment, "degrade", lambda *_: None)
+    image = np.zeros((300, 300, 3), np.uint8)
+    image[140:160, 130:170] = 255
+    write_image(tmp_path / "a.png", image)
+    row = {"file": "a.png", "width": 300, "height": 300, "plates": [{"box": [130, 140, 170, 160]}]}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row) + "\n")
+    sampler = Sampler(open_pools(tmp_path), np.random.default_rng(3))
+    batch = sampler.batch(40, 192, 192)
+    off = []
+    for number, _, x1, y1, x2, y2 in batch.objects.tolist():
+        left, top = max(0, round(x1) - 5), max(0, round(y1) - 5)
+        part = batch.pictures[int(number), top : round(y2) + 5, left : round(x2) + 5, 0].astype(float)
+        rows, columns = np.indices(part.shape)
+        found = (part * (columns + 0.5)).sum() / part.sum(), (part * (rows + 0.5)).sum() / part.sum()
+        off.append((left + found[0] - (x1 + x2) / 2, top + found[1] - (y1 + y2) / 2))
+    assert len(off) > 30
+    assert np.abs(np.median(off, axis=0)).max() < 0.1
 
 
 def test_other_classes_get_pictures_and_masks_of_their_own(shapes: Path, tmp_path: Path) -> None:

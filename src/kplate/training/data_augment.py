@@ -109,7 +109,7 @@ class Sampler:
         fill = int(self.rng.integers(0, 256))
         warp(
             picture,
-            matrix,
+            between_middles(matrix),
             (width, height),
             dst=canvas,
             flags=cv2.INTER_LINEAR,
@@ -164,6 +164,17 @@ class Sampler:
         shear = np.array([[1.0, rng.normal(0, 0.04)], [rng.normal(0, 0.02), 1.0]])
         linear = turn @ shear @ np.diag([flip * zoom * squeeze, zoom / squeeze])
         return np.concatenate((linear, (at - linear @ centre)[:, None]), axis=1), picture
+
+
+def between_middles(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same map for OpenCV's warps, which count from the middle of the first px; boxes count from edges.
+
+    Args:
+        matrix: 2 x 3 or 3 x 3, between positions counted from the edge.
+    """
+    half = np.array(((1, 0, 0.5), (0, 1, 0.5), (0, 0, 1)))
+    whole = np.vstack((matrix, (0, 0, 1))) if len(matrix) == 2 else matrix
+    return np.asarray((np.linalg.inv(half) @ whole @ half)[: len(matrix)])
 
 
 def slant(width: int, height: int, rng: np.random.Generator) -> NDArray[np.float64]:

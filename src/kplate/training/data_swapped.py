@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from kplate.errors import DataError
 from kplate.images import Image
 from kplate.synth import compositing as comp
+from kplate.synth import weather
 from kplate.synth.scenes import procedural_scene
 from kplate.synth.swapping import (
     Box,
@@ -27,6 +28,7 @@ from kplate.synth.swapping import (
     swap_plates,
 )
 from kplate.training.data import CLASSES, SURE_VEHICLE
+from kplate.training.data_augment import between_middles
 
 #: Photographs whose plates have corners, and vehicles for permits. Only their training split is used.
 FOLDER = "openimages_plates"
@@ -39,6 +41,7 @@ DRAWN_SIZES = ((640, 480), (640, 360), (480, 640), (560, 560))
 OTHERS = 0.2  # share of pictures in which only a permit is new
 STICKERS = 0.8  # share of vehicles, in the other ones, that get stickers where they are large enough
 NEAR_SHARE = 0.6  # of drawn pictures: cars stand near, most with a permit
+WEATHER = 0.3  # share of pictures that rain, a night or infra-red lamps change
 _WORTH_CUTTING = 28  # px of a plate's width; smaller ones are blurs when enlarged
 SEEN = 0.4  # vehicles of which a close-up shows less are ignored
 
@@ -93,7 +96,8 @@ def _cut(
     scale = min(LONG_SIDE / max(cut_w, cut_h), 5.0)
     matrix = np.array(((scale, 0, -left * scale), (0, scale, -top * scale)))
     size = (round(cut_w * scale), round(cut_h * scale))
-    image = np.asarray(cv2.warpAffine(photograph.image, matrix, size, flags=cv2.INTER_CUBIC), np.uint8)
+    enlarged = cv2.warpAffine(photograph.image, between_middles(matrix), size, flags=cv2.INTER_CUBIC)
+    image = np.asarray(enlarged, np.uint8)
 
     def move(box: Box) -> tuple[Box, float]:
         moved = (np.array(box).reshape(2, 2) - (left, top)) * scale
@@ -199,7 +203,16 @@ class Maker:
         if rng.random() < CLOSE_UP:
             photograph, unsure = _cut(photograph, unsure, rng)
         done = add_distractors(add_stickers(swap_plates(photograph, rng), rng, STICKERS), rng)
-        return done.image, label_of(done, unsure, file)
+        return weathered(done, rng), label_of(done, unsure, file)
+
+
+def weathered(photograph: Photograph, rng: np.random.Generator) -> Image:
+    """The picture, sometimes as it were in rain, by night or in the light of infra-red lamps."""
+    if rng.random() >= WEATHER:
+        return photograph.image
+    effect = (weather.rain, weather.by_night, weather.infra_red)[int(rng.integers(3))]
+    corners = [plate.corners for plate in photograph.plates if plate.corners is not None]
+    return effect(photograph.image, corners, rng)
 
 
 def write(root: Path | None, out: Path, count: int, seed: int) -> None:
