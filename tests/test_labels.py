@@ -44,6 +44,18 @@ def test_labels_fit_their_pictures() -> None:
         assert read_image(PICTURES / row["file"]).shape == (row["height"], row["width"], 3)
 
 
+def test_what_is_only_ignored_lies_in_its_pictures() -> None:
+    lines = labels_file("openimages_plates_unlabelled").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert len(rows) == len({row["file"] for row in rows})
+    for row in rows:
+        assert "plates" not in row
+        for thing in row["ignored"]:
+            x1, y1, x2, y2 = thing["box"]
+            assert 0 <= x1 < x2 <= row["width"]
+            assert 0 <= y1 < y2 <= row["height"]
+
+
 @pytest.mark.parametrize("name", ["nothing", "../training/data", "korean_scenes_eval.jsonl"])
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(DataError, match="there are: korean_scenes_eval"):

@@ -129,6 +129,17 @@ def test_labels_from_elsewhere_and_a_darknet_folder(kplate: Run, data: Path, stu
     assert done.lines[0]["pictures"] == 1
 
 
+def test_what_labels_leave_out_can_be_ignored(kplate: Run, data: Path, stub_weights: Path) -> None:
+    command = ("evaluate", "detector", data, "--weights", stub_weights, "--json")
+    (needless,) = kplate(*command).lines[0]["needless"]
+    ignored = [{"class": "license_plate", "box": needless["box"]}]
+    row = {"file": needless["file"], "width": 200, "height": 200, "ignored": ignored}
+    (data.parent / "besides.jsonl").write_text(json.dumps(row) + "\n")
+    figures = kplate(*command, "--ignore", "besides.jsonl").lines[0]
+    assert figures["needless"] == []
+    assert figures["classes"]["license_plate"]["recall"]["total"] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: What ``--against`` calls the networks that ship with kplate.
 SHIPPED: Final = "shipped"
 #: Arguments that say something about boxes.
-_OF_BOXES: Final = ("labels", "split", "only", "curve")
+_OF_BOXES: Final = ("labels", "ignore", "split", "only", "curve")
 #: Confusions that are printed; the report and the JSON have them all.
 _LISTED_CONFUSIONS: Final = 12
 
@@ -65,6 +65,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--labels",
         metavar="FILE",
         help="boxes from this file; korean_scenes_eval: kplate's own for that folder",
+    )
+    boxes.add_argument(
+        "--ignore",
+        metavar="FILE",
+        help="boxes in this file are neither right nor wrong; openimages_plates_unlabelled: plates that "
+        "nobody labelled there, set down by kplate",
     )
     boxes.add_argument("--split", metavar="S", help="only pictures of this split; several with commas")
     boxes.add_argument(

@@ -97,7 +97,9 @@ def _samples(
     samples: list[BoxSample] = []
     problems: list[str] = []
     for folder in (args.folder, *args.further):
-        found, wrong = load_boxes(folder, labels, labels=args.labels, splits=splits, only=only)
+        found, wrong = load_boxes(
+            folder, labels, labels=args.labels, ignore=args.ignore, splits=splits, only=only
+        )
         samples += found
         problems += wrong
     return samples, problems

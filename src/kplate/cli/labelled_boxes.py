@@ -19,6 +19,7 @@ def load_boxes(
     classes: Sequence[str],
     *,
     labels: str | None = None,
+    ignore: str | None = None,
     splits: Sequence[str] = (),
     only: Sequence[str] = (),
 ) -> tuple[list[BoxSample], list[str]]:
@@ -29,6 +30,7 @@ def load_boxes(
         classes: What the network finds, in its order.
         labels: JSON Lines to take the labels of the pictures in this folder from, or the name of labels of
             kplate's own.
+        ignore: JSON Lines likewise: what they label besides is neither right nor wrong.
         splits: Keep only the pictures of these splits; none keeps all.
         only: Classes that count as labelled in every picture where the data hold none of them.
 
@@ -56,7 +58,22 @@ def load_boxes(
     # What was asked for and is nowhere labelled is known to be nowhere.
     absent = frozenset(only) - seen
     samples = [_sample(record, Path(path), classes) for record in records]
-    return [replace(sample, unlabelled=sample.unlabelled - absent) for sample in samples], problems
+    besides = {sample.path: sample.ignored for sample in _besides(Path(path), classes, ignore)}
+    return [
+        replace(
+            sample,
+            ignored=sample.ignored + besides.get(sample.path, ()),
+            unlabelled=sample.unlabelled - absent,
+        )
+        for sample in samples
+    ], problems
+
+
+def _besides(path: Path, classes: Sequence[str], ignore: str | None) -> list[BoxSample]:
+    if ignore is None:
+        return []
+    records, _ = _read(path, classes, ignore, None)
+    return [_sample(record, path, classes) for record in records]
 
 
 def _read(

@@ -7,6 +7,10 @@ plate first, and ``negatives``, which says for vehicles, plates and permits whet
 ``korean_scenes_eval`` holds every number plate of 128 photographs, set down by eye. A plate that can be told
 to be one is labelled, also on cars in the background; one that is narrower than 16 px, cut off or half hidden
 is ignored, so that finding it is neither right nor wrong.
+
+``openimages_plates_unlabelled`` holds only what to ignore: 75 plates in the ``valid`` split of
+``openimages_plates`` that its labels leave out, told by eye among what detectors found there with a score of
+0.4 or more.
 """
 
 from pathlib import Path
