@@ -117,8 +117,7 @@ class PlateSwapper:
         done = add_stickers(swap_plates(photograph, rng), rng, 0.9 if condition == "permits" else 0.5)
         image = done.image
         if condition is not None:
-            corners = [found.corners for found in done.plates if found.corners is not None]
-            image = ON_PHOTOGRAPHS[condition](image, corners, rng)
+            image = ON_PHOTOGRAPHS[condition](image, [found.outline for found in done.plates], rng)
         plates = [
             {
                 "text": found.text,

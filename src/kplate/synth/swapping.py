@@ -46,6 +46,14 @@ class PlateTruth:
     kind: Kind | None = None
     corners: Quad | None = None
 
+    @property
+    def outline(self) -> Quad:
+        """Its corners, float32 4 x 2 px; those of its box where none are known."""
+        if self.corners is not None:
+            return self.corners
+        x1, y1, x2, y2 = self.box
+        return np.array(((x1, y1), (x2, y1), (x2, y2), (x1, y2)), np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class Photograph:

@@ -211,8 +211,7 @@ def weathered(photograph: Photograph, rng: np.random.Generator) -> Image:
     if rng.random() >= WEATHER:
         return photograph.image
     effect = (weather.rain, weather.by_night, weather.infra_red)[int(rng.integers(3))]
-    corners = [plate.corners for plate in photograph.plates if plate.corners is not None]
-    return effect(photograph.image, corners, rng)
+    return effect(photograph.image, [plate.outline for plate in photograph.plates], rng)
 
 
 def write(root: Path | None, out: Path, count: int, seed: int) -> None:
