@@ -44,8 +44,9 @@ def test_labels_fit_their_pictures() -> None:
         assert read_image(PICTURES / row["file"]).shape == (row["height"], row["width"], 3)
 
 
-def test_what_is_only_ignored_lies_in_its_pictures() -> None:
-    lines = labels_file("openimages_plates_unlabelled").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", ["openimages_plates_unlabelled", "vehicles_unlabelled"])
+def test_what_is_only_ignored_lies_in_its_pictures(name: str) -> None:
+    lines = labels_file(name).read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     assert len(rows) == len({row["file"] for row in rows})
     for row in rows:

@@ -155,6 +155,16 @@ def _others(bench: Bench) -> Iterator[str]:
     rows.append(("vehicles, 357 held-out photographs: AP50", f"{vehicles['ap50']:.3f}", command))
     vehicles, command = measure("vehicles openimages", "car", roadside[:1], *held_out, "vehicles")
     rows.append(("– the 188 of them from Open Images alone: AP50", f"{vehicles['ap50']:.3f}", command))
+    fairer, command = measure(
+        "vehicles ignoring", "car", roadside, *held_out, "vehicles", "--ignore", "vehicles_unlabelled"
+    )
+    rows.append(
+        (
+            "– all, 49 vehicles that nobody labelled counted neither way: AP50",
+            f"{fairer['ap50']:.3f}",
+            command,
+        )
+    )
     permit = "disabled_sticker"
     for what, measured in (
         (

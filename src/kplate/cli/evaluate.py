@@ -69,8 +69,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     boxes.add_argument(
         "--ignore",
         metavar="FILE",
-        help="boxes in this file are neither right nor wrong; openimages_plates_unlabelled: plates that "
-        "nobody labelled there, set down by kplate",
+        help="boxes in this file are neither right nor wrong; openimages_plates_unlabelled, "
+        "vehicles_unlabelled: what nobody labelled there, set down by kplate",
     )
     boxes.add_argument("--split", metavar="S", help="only pictures of this split; several with commas")
     boxes.add_argument(
