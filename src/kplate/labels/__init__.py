@@ -8,10 +8,10 @@ plate first, and ``negatives``, which says for vehicles, plates and permits whet
 to be one is labelled, also on cars in the background; one that is narrower than 16 px, cut off or half hidden
 is ignored, so that finding it is neither right nor wrong.
 
-``openimages_plates_unlabelled`` and ``vehicles_unlabelled`` hold only what to ignore, because the labels there
-leave it out: 75 plates in the ``valid`` split of ``openimages_plates``, and 49 vehicles in the ``valid`` and
-``test`` splits of ``vehicles_openimages`` and ``vehicles_roadside``. They were told by eye among the surest of
-what detectors found there, so there are more.
+``openimages_plates_unlabelled`` and ``vehicles_unlabelled`` hold only what to ignore, because the labels
+there leave it out: 75 plates in the ``valid`` split of ``openimages_plates``, and 49 vehicles in the
+``valid`` and ``test`` splits of ``vehicles_openimages`` and ``vehicles_roadside``. They were told by eye
+among the surest of what detectors found there, so there are more.
 """
 
 from pathlib import Path
