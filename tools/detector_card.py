@@ -95,20 +95,11 @@ def _photographs(bench: Bench) -> Iterator[str]:
         own = bench.detector(f"korean {look}", korean, "--labels", "korean_scenes_eval", *arguments)
         read = bench.readings(f"korean {look}", korean, *arguments)
         plates = own["classes"]["license_plate"]
-        valid = bench.detector(
-            f"openimages {look}", openimages, "--split", "valid", "--only", "plates", *arguments
-        )
+        held_out = (openimages, "--split", "valid", "--only", "plates")
+        valid = bench.detector(f"openimages {look}", *held_out, *arguments)
         other = valid["classes"]["license_plate"]
         fairer = bench.detector(
-            f"openimages ignoring {look}",
-            openimages,
-            "--split",
-            "valid",
-            "--only",
-            "plates",
-            "--ignore",
-            "openimages_plates_unlabelled",
-            *arguments,
+            f"openimages ignoring {look}", *held_out, "--ignore", "openimages_plates_unlabelled", *arguments
         )
         rows.append(
             (

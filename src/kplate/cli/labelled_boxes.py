@@ -87,7 +87,7 @@ def _read(
         data = read(path, classes, split=split)
         return data.records, data.problems
     if tuple(classes) != CLASSES:
-        raise DataError(f"--labels is for networks that find {', '.join(CLASSES)}")
+        raise DataError(f"--labels and --ignore are for networks that find {', '.join(CLASSES)}")
     file = Path(labels) if Path(labels).suffix else labels_file(labels)
     return load_lines(file, path, split=split), []
 
