@@ -44,7 +44,9 @@ def test_labels_fit_their_pictures() -> None:
         assert read_image(PICTURES / row["file"]).shape == (row["height"], row["width"], 3)
 
 
-@pytest.mark.parametrize("name", ["openimages_plates_unlabelled", "vehicles_unlabelled"])
+@pytest.mark.parametrize(
+    "name", ["openimages_plates_train", "openimages_plates_unlabelled", "vehicles_unlabelled"]
+)
 def test_what_is_only_ignored_lies_in_its_pictures(name: str) -> None:
     lines = labels_file(name).read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]

@@ -13,10 +13,11 @@ from kplate.export.detector import Facts, export_detector  # noqa: E402
 from kplate.nets.darknet import Head  # noqa: E402
 from kplate.nets.losses import DetectionLoss, Targets, complete_iou, match  # noqa: E402
 from kplate.synth.scenes import procedural_scene  # noqa: E402
-from kplate.training.data import CLASSES, load_folder  # noqa: E402
+from kplate.training.data import CLASSES, load_folder, open_pools  # noqa: E402
 from kplate.training.data_augment import move  # noqa: E402
+from kplate.training.data_corrected import CORRECTED_PLATES, correct, corrections  # noqa: E402
 from kplate.training.data_own import open_data  # noqa: E402
-from kplate.training.data_swapped import draw, write  # noqa: E402
+from kplate.training.data_swapped import Maker, draw, write  # noqa: E402
 from kplate.training.detector import Settings, Training, load_average, rate_at  # noqa: E402
 
 TINY = """[net]
@@ -96,7 +97,6 @@ def test_a_short_training_learns_resumes_and_exports(settings, tmp_path):
 
 
 def _fixed_batch(settings):
-    from kplate.training.data import open_pools
     from kplate.training.data_augment import Sampler
 
     return Sampler(open_pools(settings.data[0]), np.random.default_rng(0)).batch(4, 96, 128)
@@ -108,6 +108,23 @@ def test_the_loss_of_one_batch_falls(settings):
     batch = _fixed_batch(settings)
     losses = [training.learn(batch)["loss"] for _ in range(25)]
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_frozen_layers_stay_as_they_are(settings):
+    training = new_training(replace(settings, freeze=1))
+    before = {key: value.clone() for key, value in training.network.state_dict().items()}
+    training.learn(_fixed_batch(settings))
+    changed = {
+        key for key, value in training.network.state_dict().items() if not torch.equal(value, before[key])
+    }
+    assert {key.split(".")[1] for key in changed} == {"1", "2"}
+    assert any("running_mean" in key for key in changed)
+
+
+@pytest.mark.parametrize("count", [-1, 3, 99])
+def test_a_layer_must_be_left_to_learn(settings, count):
+    with pytest.raises(DataError, match=rf"--freeze {count}: .*tiny\.cfg has 4"):
+        new_training(replace(settings, freeze=count))
 
 
 def test_a_loss_that_is_no_number_stops_with_a_message(settings):
@@ -200,6 +217,36 @@ def test_labels_of_every_form(tmp_path):
     assert second.objects[:, 0].tolist() == [2, 0]
     assert second.ignored.shape == (1, 5)
     assert second.negatives == (1, 0, 0.5)
+
+
+def test_labels_of_photographs_are_put_right():
+    loose, right, unlabelled = [10.0, 10, 40, 20], [60.0, 10, 90, 20], [5.0, 40, 20, 46]
+    row = {"file": "a.jpg", "plates": [{"box": loose}, {"box": right}], "ignored": []}
+    ignored = {"a.jpg": [{"class": "license_plate", "box": box} for box in (loose, unlabelled)]}
+    done = correct(row, ignored)
+    assert [plate["box"] for plate in done["plates"]] == [right]
+    assert [thing["box"] for thing in done["ignored"]] == [loose, unlabelled]
+    assert correct({**row, "file": "b.jpg"}, ignored)["plates"] == row["plates"]
+
+
+def test_corrections_reach_training_and_swapping(tmp_path):
+    name, things = next(iter(corrections(CORRECTED_PLATES).items()))
+    folder = tmp_path / "openimages_plates"
+    (folder / "images").mkdir(parents=True)
+    cv2.imwrite(str(folder / name), np.full((720, 720, 3), 90, np.uint8))
+    corners = [[300, 300], [400, 300], [400, 330], [300, 330]]
+    row = {
+        "file": name, "split": "train", "width": 720, "height": 720, "vehicles": [],
+        "plates": [{"box": [300, 300, 400, 330], "corners": corners}],
+    }  # fmt: skip
+    (folder / "labels.jsonl").write_text(json.dumps(row) + "\n")
+    (record,) = open_pools(tmp_path)[0].records
+    assert record.ignored[:, 1:].tolist() == [pytest.approx(thing["box"]) for thing in things]
+    for seed in range(12):  # some are cut and enlarged
+        _, label = Maker(tmp_path).make(np.random.default_rng(seed), "x.jpg")
+        assert all(thing["class"] == "license_plate" for thing in label["ignored"])
+        if (label["width"], label["height"]) == (720, 720):
+            assert [thing["box"] for thing in label["ignored"]] == [pytest.approx(t["box"]) for t in things]
 
 
 def test_drawn_pictures_have_labels_of_their_own():

@@ -12,6 +12,11 @@ is ignored, so that finding it is neither right nor wrong.
 there leave it out: 75 plates in the ``valid`` split of ``openimages_plates``, and 49 vehicles in the
 ``valid`` and ``test`` splits of ``vehicles_openimages`` and ``vehicles_roadside``. They were told by eye
 among the surest of what detectors found there, so there are more.
+
+``openimages_plates_train`` says what not to learn from in the ``train`` split of ``openimages_plates``: 442
+plates that nobody labelled, told by eye among the 990 surest finds of kplate's detector (score of 0.6 and
+more) on no label; 447 less sure finds (0.5 and more) in the lower half of a vehicle, where about half are
+plates; and 162 labels that the detector's own sure find overlaps by less than 0.55, with that find.
 """
 
 from pathlib import Path

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from kplate.errors import DataError
 from kplate.images import read_image
+from kplate.training.data_corrected import CORRECTED_PLATES, correct, corrections
 
 CLASSES = ("car", "license_plate", "disabled_sticker")
 CAR, PLATE, PERMIT = range(3)
@@ -66,18 +67,20 @@ class Source:
         share: Relative share of the training pictures.
         negatives: Weight of "nothing here" for car, plate, permit.
         split: Split to train on; None where the folder has none.
+        corrected: Name of kplate's own labels of what to ignore there.
     """
 
     folder: str
     share: float
     negatives: tuple[float, float, float]
     split: str | None = "train"
+    corrected: str | None = None
 
 
 # Openly licensed folders (CC BY, MIT). Vehicles are not all labelled in the last two: a found one costs
 # little.
 SOURCES = (
-    Source("openimages_plates", 0.50, (1.0, 1.0, 1.0)),
+    Source("openimages_plates", 0.50, (1.0, 1.0, 1.0), corrected=CORRECTED_PLATES),
     Source("vehicles_openimages", 0.14, (0.3, 0.0, 1.0)),
     Source("vehicles_roadside", 0.08, (0.3, 0.0, 1.0)),
     Source("ccpd_corners", 0.02, (0.0, 0.5, 1.0), None),
@@ -110,7 +113,10 @@ def _labels(row: dict[str, Any]) -> tuple[Array, Array]:
 
 
 def load_folder(
-    folder: Path, negatives: tuple[float, float, float] = (1.0, 1.0, 1.0), split: str | None = None
+    folder: Path,
+    negatives: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    split: str | None = None,
+    corrected: str | None = None,
 ) -> list[Record]:
     """Reads the labels of a folder; pictures are not opened yet.
 
@@ -118,11 +124,12 @@ def load_folder(
         folder: Holds `labels.jsonl`.
         negatives: See :class:`Record`; a line's own `negatives` wins.
         split: Keep only lines with this `split`; None keeps all.
+        corrected: Name of kplate's own labels of what to ignore there.
 
     Raises:
         DataError: The file is missing, or a line is no label; the message names file and line.
     """
-    return load_lines(folder / "labels.jsonl", folder, negatives, split)
+    return load_lines(folder / "labels.jsonl", folder, negatives, split, corrected)
 
 
 def load_lines(
@@ -130,6 +137,7 @@ def load_lines(
     folder: Path,
     negatives: tuple[float, float, float] = (1.0, 1.0, 1.0),
     split: str | None = None,
+    corrected: str | None = None,
 ) -> list[Record]:
     """Reads labels from a file of their own, beside or away from the pictures.
 
@@ -138,6 +146,7 @@ def load_lines(
         folder: What their `file` is relative to.
         negatives: As for :func:`load_folder`.
         split: Likewise.
+        corrected: Likewise.
 
     Raises:
         DataError: Likewise.
@@ -147,16 +156,17 @@ def load_lines(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     records = []
+    ignored = corrections(corrected) if corrected else {}
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
             if split is not None and row.get("split") != split:
                 continue
-            objects, ignored = _labels(row)
+            objects, unsure = _labels(correct(row, ignored))
             own = tuple(row["negatives"]) if "negatives" in row else negatives
             size = int(row["width"]), int(row["height"])
             records.append(
-                Record(folder / row["file"], objects, ignored, own, *size, condition=row.get("condition"))
+                Record(folder / row["file"], objects, unsure, own, *size, condition=row.get("condition"))
             )
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}, line {number}: not a label ({type(error).__name__}: {error})") from None
@@ -227,7 +237,11 @@ def open_pools(
     """
     memory = Memory()
     pools = [
-        Pool(load_folder(root / source.folder, source.negatives, source.split), source.share, memory=memory)
+        Pool(
+            load_folder(root / source.folder, source.negatives, source.split, source.corrected),
+            source.share,
+            memory=memory,
+        )
         for source in SOURCES
         if source.folder not in without and (root / source.folder / "labels.jsonl").exists()
     ]

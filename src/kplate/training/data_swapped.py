@@ -27,8 +27,9 @@ from kplate.synth.swapping import (
     add_stickers,
     swap_plates,
 )
-from kplate.training.data import CLASSES, SURE_VEHICLE
+from kplate.training.data import CAR, CLASSES, SURE_VEHICLE
 from kplate.training.data_augment import between_middles
+from kplate.training.data_corrected import CORRECTED_PLATES, correct, corrections
 
 #: Photographs whose plates have corners, and vehicles for permits. Only their training split is used.
 FOLDER = "openimages_plates"
@@ -46,8 +47,12 @@ _WORTH_CUTTING = 28  # px of a plate's width; smaller ones are blurs when enlarg
 SEEN = 0.4  # vehicles of which a close-up shows less are ignored
 
 
-def _row_photograph(root: Path, row: dict[str, Any]) -> tuple[Photograph, tuple[Box, ...]]:
-    """A labelled photograph, and the boxes of vehicles that are not sure."""
+#: What is neither taught to be there nor to be missing: its class, and where it is.
+Unsure = tuple[str, Box]
+
+
+def _row_photograph(root: Path, row: dict[str, Any]) -> tuple[Photograph, tuple[Unsure, ...]]:
+    """A labelled photograph, and what is not sure in it."""
     image = cv2.imread(str(root / row["file"]), cv2.IMREAD_COLOR)
     if image is None:
         raise DataError(f"{root / row['file']}: cannot be read as a picture")
@@ -60,8 +65,11 @@ def _row_photograph(root: Path, row: dict[str, Any]) -> tuple[Photograph, tuple[
     vehicles = row.get("vehicles", ())
     sure = tuple(_box(v["box"]) for v in vehicles if v.get("score") is None or v["score"] >= SURE_VEHICLE)
     unsure = tuple(
-        _box(v["box"]) for v in vehicles if v.get("score") is not None and v["score"] < SURE_VEHICLE
+        (CLASSES[CAR], _box(v["box"]))
+        for v in vehicles
+        if v.get("score") is not None and v["score"] < SURE_VEHICLE
     )
+    unsure += tuple((thing["class"], _box(thing["box"])) for thing in row.get("ignored", ()))
     sure += tuple(_box(o["box"]) for o in row.get("objects", ()) if o["class"].lower() in VEHICLES)
     return Photograph(np.asarray(image, np.uint8), plates, sure), unsure
 
@@ -72,8 +80,8 @@ def _box(values: Sequence[float]) -> Box:
 
 
 def _cut(
-    photograph: Photograph, unsure: Sequence[Box], rng: np.random.Generator
-) -> tuple[Photograph, tuple[Box, ...]]:
+    photograph: Photograph, unsure: Sequence[Unsure], rng: np.random.Generator
+) -> tuple[Photograph, tuple[Unsure, ...]]:
     """Cuts a part around one plate and enlarges it, with all labels."""
     height, width = photograph.image.shape[:2]
     quads = [p.corners for p in photograph.plates if p.corners is not None]
@@ -119,12 +127,14 @@ def _cut(
         )
         plates.append(PlateTruth(box, corners=None if corners is None else corners.astype(np.float32)))
     vehicles = [move(box) for box in photograph.vehicles]
-    rest = [box for box, seen in vehicles if 0 < seen < SEEN] + [move(box)[0] for box in unsure]
+    rest = [(CLASSES[CAR], box) for box, seen in vehicles if 0 < seen < SEEN]
+    rest += [(label, move(box)[0]) for label, box in unsure]
     shown = tuple(box for box, seen in vehicles if seen >= SEEN)
-    return Photograph(image, tuple(plates), shown), tuple(b for b in rest if b[2] > b[0] and b[3] > b[1])
+    doubtful = tuple((label, b) for label, b in rest if b[2] > b[0] and b[3] > b[1])
+    return Photograph(image, tuple(plates), shown), doubtful
 
 
-def label_of(photograph: Photograph, unsure: Sequence[Box], file: str, **more: object) -> dict[str, Any]:
+def label_of(photograph: Photograph, unsure: Sequence[Unsure], file: str, **more: object) -> dict[str, Any]:
     """A line of `labels.jsonl`."""
 
     def rounded(values: NDArray[np.float32] | Sequence[float]) -> list[Any]:
@@ -148,7 +158,7 @@ def label_of(photograph: Photograph, unsure: Sequence[Box], file: str, **more: o
         "plates": plates,
         "vehicles": [{"box": rounded(box)} for box in photograph.vehicles],
         "permits": [{"box": rounded(box)} for box in photograph.permits],
-        "ignored": [{"class": "car", "box": rounded(box)} for box in unsure],
+        "ignored": [{"class": label, "box": rounded(box)} for label, box in unsure],
         **more,
     }
 
@@ -160,10 +170,7 @@ def draw(rng: np.random.Generator, file: str) -> tuple[Image, dict[str, Any]]:
     plates = tuple(PlateTruth(p.box, p.text, p.kind, p.corners) for p in scene.plates)
     photograph = Photograph(scene.image, plates, scene.vehicles, scene.permits)
     unsure = [(CLASSES[label], box) for label, box in scene.unsure]
-    return scene.image, {
-        **label_of(photograph, (), file),
-        "ignored": [{"class": label, "box": [round(v, 1) for v in box]} for label, box in unsure],
-    }
+    return scene.image, label_of(photograph, unsure, file)
 
 
 def _rows(root: Path, folder: str) -> list[dict[str, Any]]:
@@ -186,7 +193,9 @@ class Maker:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.rows = [row for row in _rows(root, FOLDER) if any(p["corners"] for p in row["plates"])]
+        ignored = corrections(CORRECTED_PLATES)
+        rows = (correct(row, ignored) for row in _rows(root, FOLDER))
+        self.rows = [row for row in rows if any(p["corners"] for p in row["plates"])]
         self.others = [(name, row) for name in VEHICLE_FOLDERS for row in _rows(root, name)]
         if not self.rows:
             raise DataError(f"{root / FOLDER}: there are no photographs with corners of plates")

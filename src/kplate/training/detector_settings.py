@@ -44,6 +44,8 @@ class Settings:
         save_minutes: Time between checkpoints.
         init: Weights to start from: Darknet's, or a checkpoint.
         skip_bad: Leave pictures with wrong labels out instead of refusing the data.
+        freeze: So many of the first layers, as Darknet numbers them, keep their weights: less to compute, and
+            features of a trained network stay as they are.
     """
 
     data: tuple[Path, ...]
@@ -66,6 +68,7 @@ class Settings:
     save_minutes: float = 3.0
     init: Path | None = None
     skip_bad: bool = False
+    freeze: int = 0
 
 
 def sizes_for(width: int, height: int, multiple: int) -> tuple[tuple[int, int], ...]:
@@ -95,6 +98,7 @@ _NUMBERS: Final = (
     ("validate-minutes", "time between validations"),
     ("save-minutes", "time between checkpoints"),
     ("steps", "stop after so many steps in all; 0 is no limit"),
+    ("freeze", "so many of the first layers keep their weights, which is quicker"),
 )
 
 

@@ -86,6 +86,7 @@ class Batches(IterableDataset[Batch]):
         settings: Batch, seed.
         sizes: Heights and widths to choose from; the first is that of `batch` pictures.
         seed: Further numbers that set this row apart from others: the step, the process.
+        ranks: Number of processes that train together on this machine, and share its memory.
     """
 
     def __init__(
@@ -94,14 +95,16 @@ class Batches(IterableDataset[Batch]):
         settings: Settings,
         sizes: tuple[tuple[int, int], ...],
         seed: tuple[int, ...],
+        ranks: int = 1,
     ) -> None:
         self._data, self._settings, self._sizes, self._seed = data, settings, sizes, seed
+        self._ranks = ranks
 
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
-        if worker:  # each keeps pictures of its own
-            for memory in {id(pool.memory): pool.memory for pool in self._data.pools}.values():
-                memory.left //= worker.num_workers
+        # Each process keeps pictures of its own.
+        for memory in {id(pool.memory): pool.memory for pool in self._data.pools}.values():
+            memory.left //= self._ranks * (worker.num_workers if worker else 1)
         rng = np.random.default_rng((self._settings.seed, *self._seed, worker.id if worker else 0))
         sampler = Sampler(self._data.pools, rng, self._data.classes)
         pixels = self._settings.batch * max(h * w for h, w in self._sizes[:1])
@@ -128,7 +131,8 @@ class Training:
 
     Raises:
         CfgError: The `.cfg` cannot be used.
-        KplateError: The weights to start from cannot.
+        DataError: No layer would be left to learn.
+        KplateError: The weights to start from cannot be used.
     """
 
     def __init__(self, settings: Settings, data: TrainingData, ranks: Ranks = ALONE) -> None:
@@ -142,6 +146,7 @@ class Training:
         self.network = new_network(cfg)
         self.taken = start_from(self.network, settings.init) if settings.init is not None else None
         self.network.to(ranks.device)
+        self._frozen = self._freeze(settings.freeze)
         self.average = Average(self.network)
         self.loss = DetectionLoss(self.network.heads, [CLASS_WEIGHTS.get(name, 1.0) for name in data.classes])
         decayed = [p for p in self.network.parameters() if p.dim() > 1]
@@ -152,6 +157,17 @@ class Training:
         self.step, self.minutes = 0, 0.0
         self.best: Validation | None = None
         self.stopped = False
+
+    def _freeze(self, count: int) -> nn.ModuleList:
+        """The first layers, which are not to learn."""
+        layers = self.network.layers
+        frozen = layers[: max(0, count)].requires_grad_(False)
+        if count < 0 or not any(parameter.requires_grad for parameter in layers.parameters()):
+            raise DataError(
+                f"--freeze {count}: must be 0 or more and leave a layer to learn; "
+                f"{self.network.cfg.name} has {len(layers)}"
+            )
+        return frozen
 
     def _wrap(self) -> nn.Module:
         if self._ranks.world == 1:
@@ -235,6 +251,7 @@ class Training:
             group["lr"] = self.settings.rate * rate_at(self.progress)
         pictures, targets = to_tensors(batch, self._ranks.device)
         self.network.train()
+        self._frozen.eval()  # their batch normalisation keeps its statistics, too
         with torch.autocast(self._ranks.device.type, torch.bfloat16):
             outputs = self._wrapped(pictures.contiguous(memory_format=torch.channels_last))
         total, parts = self.loss(outputs, targets)
@@ -281,6 +298,7 @@ class Training:
             self.settings,
             sizes_for(width, height, multiple),
             (self.step, self._ranks.rank),
+            self._ranks.local,
         )
         if not self.settings.workers:
             return iter(batches)

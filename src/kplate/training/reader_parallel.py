@@ -19,11 +19,13 @@ class Ranks:
         rank: Number of this process; 0 writes the files.
         world: Number of processes.
         device: What it computes on.
+        local: Number of those of the processes that run on this machine.
     """
 
     rank: int
     world: int
     device: torch.device
+    local: int = 1
 
     @classmethod
     def from_environment(cls) -> "Ranks":
@@ -35,7 +37,8 @@ class Ranks:
             torch.cuda.set_device(device)
         if world > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if cuda else "gloo")
-        return cls(dist.get_rank() if world > 1 else 0, world, device)
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        return cls(dist.get_rank() if world > 1 else 0, world, device, here)
 
     @property
     def first(self) -> bool:
