@@ -40,6 +40,7 @@ NEIGHBOURS = {
     ("results", "images"),  # for the type of a picture
     ("results", "drawing"),  # draw() is a method of a result; imported when called
     ("training", "synth"),
+    ("training", "labels"),  # what the labels of training photographs leave out
     ("training", "nets"),
     ("export", "nets"),
     ("export", "training"),

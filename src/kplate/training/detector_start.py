@@ -137,6 +137,25 @@ def _count(layer: Convolution) -> int:
     return layer.filters * (kernel + (4 if layer.normalised else 1))
 
 
+def freeze(network: Darknet, count: int) -> nn.ModuleList:
+    """Keeps the weights of the first layers from learning; gives those layers.
+
+    Args:
+        network: The network; it is changed.
+        count: Number of layers, as Darknet numbers them.
+
+    Raises:
+        DataError: It is negative, or no layer would be left to learn.
+    """
+    frozen = network.layers[: max(0, count)].requires_grad_(False)
+    if count < 0 or not any(parameter.requires_grad for parameter in network.parameters()):
+        raise DataError(
+            f"--freeze {count}: must be 0 or more and leave a layer to learn; "
+            f"{network.cfg.name} has {len(network.layers)}"
+        )
+    return frozen
+
+
 def load_average(checkpoint: Path, cfg: Path | str | None = None) -> tuple[Darknet, dict[str, Any]]:
     """The averaged network of a checkpoint, ready to run, and the rest of its state.
 

@@ -27,7 +27,7 @@ from kplate.training.data_augment import Batch, Sampler
 from kplate.training.data_own import TrainingData
 from kplate.training.detector_cfg import fit_cfg
 from kplate.training.detector_settings import Settings, sizes_for
-from kplate.training.detector_start import load_state, new_network, start_from
+from kplate.training.detector_start import freeze, load_state, new_network, start_from
 from kplate.training.detector_validation import Validation, validate
 from kplate.training.reader_checkpoint import write_checkpoint
 from kplate.training.reader_parallel import ALONE, Ranks
@@ -146,7 +146,7 @@ class Training:
         self.network = new_network(cfg)
         self.taken = start_from(self.network, settings.init) if settings.init is not None else None
         self.network.to(ranks.device)
-        self._frozen = self._freeze(settings.freeze)
+        self._frozen = freeze(self.network, settings.freeze)
         self.average = Average(self.network)
         self.loss = DetectionLoss(self.network.heads, [CLASS_WEIGHTS.get(name, 1.0) for name in data.classes])
         decayed = [p for p in self.network.parameters() if p.dim() > 1]
@@ -157,17 +157,6 @@ class Training:
         self.step, self.minutes = 0, 0.0
         self.best: Validation | None = None
         self.stopped = False
-
-    def _freeze(self, count: int) -> nn.ModuleList:
-        """The first layers, which are not to learn."""
-        layers = self.network.layers
-        frozen = layers[: max(0, count)].requires_grad_(False)
-        if count < 0 or not any(parameter.requires_grad for parameter in layers.parameters()):
-            raise DataError(
-                f"--freeze {count}: must be 0 or more and leave a layer to learn; "
-                f"{self.network.cfg.name} has {len(layers)}"
-            )
-        return frozen
 
     def _wrap(self) -> nn.Module:
         if self._ranks.world == 1:
