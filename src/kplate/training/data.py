@@ -112,6 +112,15 @@ def _labels(row: dict[str, Any]) -> tuple[Array, Array]:
     return _rows(objects), _rows(ignored)
 
 
+def load_source(root: Path, source: Source) -> list[Record]:
+    """Reads the labels of a folder of :data:`SOURCES`, put right where kplate has corrections.
+
+    Raises:
+        DataError: As :func:`load_folder`.
+    """
+    return load_folder(root / source.folder, source.negatives, source.split, source.corrected)
+
+
 def load_folder(
     folder: Path,
     negatives: tuple[float, float, float] = (1.0, 1.0, 1.0),
@@ -238,7 +247,7 @@ def open_pools(
     memory = Memory()
     pools = [
         Pool(
-            load_folder(root / source.folder, source.negatives, source.split, source.corrected),
+            load_source(root, source),
             source.share,
             memory=memory,
         )

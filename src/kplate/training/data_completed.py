@@ -16,7 +16,7 @@ import numpy as np
 from kplate.boxes import iou_matrix
 from kplate.detector import Detection, Detector
 from kplate.images import read_image
-from kplate.training.data import CAR, CLASSES, PLATE, SOURCES, Array, Record, load_folder
+from kplate.training.data import CAR, CLASSES, PLATE, SOURCES, Array, Record, load_source
 
 #: Scores from which a finding is a label, and from which it is ignored.
 SURE = {CAR: 0.65, PLATE: 0.7}
@@ -81,7 +81,7 @@ def write(root: Path, weights: Path | None, out: Path, folders: Sequence[str]) -
             continue
         (out / source.folder).mkdir(parents=True, exist_ok=True)
         with (out / source.folder / "labels.jsonl").open("w", encoding="utf-8") as labels:
-            for record in load_folder(root / source.folder, source.negatives, source.split):
+            for record in load_source(root, source):
                 line = complete(record, detector(read_image(record.path)))
                 labels.write(json.dumps(line, ensure_ascii=False) + "\n")
 
