@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("boxes",),
     ("engines", "drawing", "ctc", "reader_light", "reader_views", "darknet", "events"),
     ("reader_network",),
+    ("refiner",),
     ("detector", "reader", "sinks"),
     ("closer",),
     ("recognizer",),

@@ -20,6 +20,7 @@ from kplate.errors import WeightsError
 from kplate.files import StrPath, printable
 from kplate.images import Image, as_image
 from kplate.images.letterbox import Letterbox, Size, letterbox
+from kplate.refiner import Refiner, refiner_beside
 from kplate.results import Box
 from kplate.weights import Manifest
 
@@ -52,6 +53,8 @@ _OTHER_RULE: Final = Rule(0.45)
 #: score that it must have.
 _VOTES_FROM: Final = 0.5
 _VOTES_LEAST: Final = 0.5
+#: Boxes of classes that are looked at again count from this score of the detector's on, at the least.
+_LEAST_CANDIDATE: Final = 0.02
 _TINY: Final = 1e-9
 #: Boxes of one class that go into suppression, or vote, at most; pictures hold far fewer.
 _MOST_BOXES: Final = 1000
@@ -191,12 +194,16 @@ class Detector:
             manifest's.
         engine: What runs the network, such as ``litert`` or ``onnx:cuda``; None = the fastest installed.
         precision: ``float32``, ``float16`` or ``int8``; None = the most precise there is.
+        refine: Look again at plates and permits, where a refiner lies beside the network: their boxes fit
+            better, and fewer are needless.
 
     Raises:
         EngineError: There is no such engine, it is not installed, or there is no network for it.
         WeightsError: The network cannot be used; the message says why.
         ValueError: ``min_score`` or ``size`` is out of range.
     """
+
+    refiner: Refiner | None = None
 
     def __init__(
         self,
@@ -207,8 +214,12 @@ class Detector:
         size: Size | None = None,
         engine: str | None = None,
         precision: str | None = None,
+        refine: bool = True,
     ) -> None:
         network = open_network(weights, "detector", threads=threads, engine=engine, precision=precision)
+        beside = refiner_beside(network.path) if refine else None
+        if beside is not None:
+            self.refiner = Refiner(beside, threads=threads, engine=engine)
         self._set_up(network, min_score, size)
 
     @classmethod
@@ -268,6 +279,18 @@ class Detector:
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score must be between 0 and 1, not {min_score}")
         self._least = _thresholds(manifest, min_score, self._name)
+        self._first = self._least
+        if self.refiner:
+            own = {} if min_score is not None else self.refiner.thresholds
+            pairs = tuple(zip(self.labels, self._least, strict=True))
+            self._least = tuple(own.get(label, score) for label, score in pairs)
+            self._first = tuple(map(self._candidates_from, self.labels, self._least))
+
+    def _candidates_from(self, label: str, least: float) -> float:
+        """The lowest score that the mean with another score of 1 can raise to the threshold."""
+        if self.refiner is None or label not in self.refiner.labels:
+            return least
+        return max(least**2, min(least, _LEAST_CANDIDATE))
 
     def __call__(self, image: Image | StrPath, *, size: Size | None = None) -> tuple[Detection, ...]:
         """Finds what there is in one picture.
@@ -288,16 +311,23 @@ class Detector:
         shape = (pixels.shape[1], pixels.shape[0])
         fit = fitting(self._engine.sizes, self.size if size is None else size, shape, self._name)
         boxed = letterbox(pixels, fit, self.multiple)
-        return self._detections(self._engine.run(boxed.batch), boxed)
+        return self._detections(pixels, self._engine.run(boxed.batch), boxed)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks in the order in which they look at a picture."""
+        return (self.network,) if self.refiner is None else (self.network, self.refiner.network)
 
     def threshold(self, label: str) -> float:
         """The lowest score of a class that is reported."""
         return self._least[self.labels.index(label)]
 
-    def _detections(self, outputs: Mapping[str, Array], boxed: Letterbox) -> tuple[Detection, ...]:
+    def _detections(
+        self, image: Image, outputs: Mapping[str, Array], boxed: Letterbox
+    ) -> tuple[Detection, ...]:
         classes = len(self.labels)
         # Boxes below the threshold are not told, but vote, so that no box depends on the threshold.
-        least = [_VOTES_LEAST * score for score in self._least]
+        least = [_VOTES_LEAST * score for score in self._first]
         parts = [decode(self._output(outputs, head), head, classes, least) for head in self.heads]
         boxes, scores, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
         boxes = boxed.restore(boxes)
@@ -308,11 +338,17 @@ class Detector:
         for label in sorted(set(labels.tolist())):
             voters = np.flatnonzero(labels == label)
             voters = voters[np.argsort(-scores[voters], kind="stable")[:_MOST_BOXES]]
-            told = voters[scores[voters] >= self._least[label]]
+            told = voters[scores[voters] >= self._first[label]]
             name = self.labels[label]
-            kept = told[suppress(boxes[told], scores[told], _RULES.get(name, _OTHER_RULE))]
-            voted = vote(boxes[kept], scores[kept], boxes[voters], scores[voters])
-            for (x1, y1, x2, y2), score in zip(voted.tolist(), scores[kept].tolist(), strict=True):
+            rule = _RULES.get(name, _OTHER_RULE)
+            kept = told[suppress(boxes[told], scores[told], rule)]
+            voted, sure = vote(boxes[kept], scores[kept], boxes[voters], scores[voters]), scores[kept]
+            if self.refiner and name in self.refiner.labels:
+                voted, sure = self.refiner(image, name, voted, sure)
+                again = suppress(voted, sure, rule)
+                again = again[sure[again] >= self._least[label]]
+                voted, sure = voted[again], sure[again]
+            for (x1, y1, x2, y2), score in zip(voted.tolist(), sure.tolist(), strict=True):
                 found.append(Detection(name, (x1, y1, x2, y2), score))
         return tuple(sorted(found, key=lambda detection: -detection.score))
 

@@ -88,6 +88,11 @@ class ReaderNetwork:
         """What is known about the reader proper."""
         return self.network.manifest
 
+    @property
+    def parts(self) -> tuple[Network, ...]:
+        """The networks in the order in which they look at a crop."""
+        return (self.network,) if self.locator is None else (self.locator, self.network)
+
     def run(self, images: Sequence[Image]) -> Seen:
         """Look at crops.
 

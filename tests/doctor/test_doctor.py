@@ -20,7 +20,7 @@ Told = dict[str, dict[str, str]]
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     """A copy of the shipped ONNX networks."""
-    for task in ("detector", "locator", "reader"):
+    for task in ("detector", "refiner", "locator", "reader"):
         for suffix in (".onnx", ".json"):
             shutil.copy(SHIPPED / f"{task}{suffix}", tmp_path)
     return tmp_path
@@ -51,7 +51,7 @@ def test_a_sound_installation_has_no_faults(
     assert told["auto"]["says"].startswith("without --engine, ONNX Runtime: ")
 
 
-@pytest.mark.parametrize("task", ["locator", "reader"])
+@pytest.mark.parametrize("task", ["refiner", "locator", "reader"])
 def test_a_damaged_network_is_a_fault_and_its_engine_is_not_tried(
     task: str, doctor: Callable[..., tuple[int, Told]], weights: Path
 ) -> None:

@@ -24,7 +24,9 @@ def shipped(task: str) -> Path:
     return SHIPPED / found[0][1].file
 
 
-@pytest.mark.parametrize(("task", "least"), [("detector", 0.95), ("locator", 0.99), ("reader", 0.95)])
+@pytest.mark.parametrize(
+    ("task", "least"), [("detector", 0.95), ("refiner", 0.95), ("locator", 0.99), ("reader", 0.95)]
+)
 def test_outputs_go_with_those_of_the_onnx_network(task: str, least: float) -> None:
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed (extra: onnx)")
     lite = open_engine(shipped(task), threads=1)

@@ -154,7 +154,7 @@ def _kplate_cases(plan: Plan, engine: str, precision: str, threads: int, scene: 
         megabytes = sum(size_of(network.path) for network in networks)
         return Case(what, engine, networks[0].engine.version, shown, threads, size, megabytes, **more)
 
-    reading = [reader.network, *filter(None, [reader.networks.locator])]
+    reading = reader.networks.parts
     for size in plan.sizes or (None,):
         detector = Detector(plan.weights, size=size, **chosen)
         side = (detector.size, detector.size) if isinstance(detector.size, int) else detector.size
@@ -169,7 +169,7 @@ def _kplate_cases(plan: Plan, engine: str, precision: str, threads: int, scene: 
         recognizer = Recognizer(detector=detector, reader=reader)
         yield case(
             "whole way",
-            [detector.network, *reading],
+            [*detector.networks, *reading],
             SCENE_SIZE,
             operations=None,
             call=functools.partial(recognizer, scene),

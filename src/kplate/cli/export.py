@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kplate.export.run import Exported
 
 _NETWORKS: Final = ("detector", "reader")
+_REFINER: Final = "refiner"
 _ALL: Final = "all"
 #: Of one export, for the progress bar.
 _STEPS: Final = 3
@@ -26,7 +27,10 @@ _STEPS: Final = 3
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "what", choices=(*_NETWORKS, _ALL), help="the network, or both; a reader comes with its locator"
+        "what",
+        choices=(*_NETWORKS, _REFINER, _ALL),
+        help="the network, or detector and reader; a detector comes with the refiner that lies beside it, "
+        "a reader with its locator",
     )
     parser.add_argument(
         "source",
@@ -93,6 +97,10 @@ def run(args: argparse.Namespace) -> int:
     if args.what == _ALL and args.calibration is not None:
         raise KplateError(
             "--calibration takes photographs or plate crops: export one network at a time with it"
+        )
+    if args.what == _REFINER and args.evaluate is not None:
+        raise KplateError(
+            "--evaluate reads pictures, which a refiner alone cannot: export the detector with it"
         )
     if args.temperature is not None and args.temperature <= 0:
         raise KplateError("--temperature must be above 0")

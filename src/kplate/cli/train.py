@@ -9,7 +9,11 @@ from typing import Final
 
 from kplate.cli.common import add_handed_over, run_module
 
-_MODULES: Final = {"reader": "kplate.training.reader", "detector": "kplate.training.detector"}
+_MODULES: Final = {
+    "reader": "kplate.training.reader",
+    "detector": "kplate.training.detector",
+    "refiner": "kplate.training.refiner",
+}
 #: The best checkpoint of a reader trained on real plates, and the folder it is exported to.
 _BEST: Final = "best.pt"
 _WEIGHTS: Final = "weights"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Final
 
 import kplate
@@ -126,12 +127,16 @@ def _twice(module: str, found: dict[str, str]) -> Finding | None:
 
 
 def _tasks(weights: StrPath | None) -> tuple[str, ...]:
-    """Return what there must be networks for: a reader in one piece needs no locator."""
+    """Return what there must be networks for: detectors need no refiner, readers in one piece no locator."""
     try:
         pieces = any(manifest.extra.get(STRAIGHTENED) for _, manifest in manifests.find(weights, "reader"))
     except KplateError:  # said when its turn comes
         pieces = False
-    return tuple(task for task in manifests.TASKS if pieces or task != "locator")
+    folder = Path(manifests.__file__).parent if weights is None else Path(weights)
+    spared = {"refiner"} if not manifests.holds(folder, "refiner") else set()
+    if not pieces:
+        spared.add("locator")
+    return tuple(task for task in manifests.TASKS if task not in spared)
 
 
 def _networks(weights: StrPath | None, task: str) -> Iterator[Finding]:

@@ -75,8 +75,7 @@ def _try(engine: str, weights: str | None) -> Trial:
         return Trial(str(error))
     true = {plate.text for plate in scene.plates}
     found = {plate.text for plate in result.plates if plate.text}
-    reading = recognizer.reader.networks
-    networks = [recognizer.detector.network, *filter(None, [reading.locator]), reading.network]
+    networks = [*recognizer.detector.networks, *recognizer.reader.networks.parts]
     return Trial(
         runtime=networks[0].engine.version,
         networks=tuple(f"{network.path.name} ({network.manifest.precision})" for network in networks),

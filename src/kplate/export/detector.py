@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from kplate.nets.darknet import Darknet
 from kplate.training.data import CLASSES
 from kplate.weights import Manifest, fingerprint, write_manifest
 
+_Net = TypeVar("_Net", bound=nn.Module)
 #: Input shapes the exported network is compared on: square, wide, upright, and a batch.
 SHAPES = ((2, 3, 416, 416), (1, 3, 256, 416), (1, 3, 640, 384), (3, 3, 96, 128))
 #: Lowest scores that are reported: a little below those of the best F1 on the validation split of
@@ -37,9 +38,9 @@ class Facts:
     thresholds: dict[str, float]
 
 
-def fuse(network: Darknet) -> Darknet:
+def fuse(network: _Net) -> _Net:
     """Folds every batch normalisation into the convolution in front of it, in place."""
-    for layer in network.layers:
+    for layer in list(network.modules()):
         if isinstance(layer, nn.Sequential) and len(layer) > 1 and isinstance(layer[1], nn.BatchNorm2d):
             convolution, normalisation = layer[0], layer[1]
             assert isinstance(convolution, nn.Conv2d)

@@ -80,7 +80,7 @@ def with_int8(model: bytes, batches: Sequence[Array], task: str) -> bytes:
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_quantize=_nodes(network, _DETECTOR if task == "detector" else _READER),
+            nodes_to_quantize=_nodes(network, _DETECTOR if task in ("detector", "refiner") else _READER),
             extra_options={"QuantizeBias": True},
         )
         return target.read_bytes()

@@ -15,6 +15,7 @@ from kplate.images import Image, find_images, read_image
 from kplate.images.letterbox import letterbox
 from kplate.reader_network import ReaderNetwork
 from kplate.reader_views import as_batch, normalised_batch
+from kplate.refiner import cut_window, windows_around
 
 Array = NDArray[np.float32]
 
@@ -29,6 +30,10 @@ _CHECKED: Final = 71_002
 _SIZES: Final = ((1280, 720), (640, 640), (720, 960))
 _CHECKED_SCENES: Final = 8
 _CHECKED_CROPS: Final = 48
+#: What a refiner is shown: sides per side of the box, px, and how far edges lie from the box's.
+_WINDOW: Final = 2.0
+_WINDOW_SIZE: Final = (64, 64)
+_BESIDE: Final = 0.08
 
 
 def calibration(task: str, source: Path, folder: Path | None) -> list[Array]:
@@ -37,7 +42,7 @@ def calibration(task: str, source: Path, folder: Path | None) -> list[Array]:
     Args:
         task: One of :data:`kplate.weights.TASKS`.
         source: As for :func:`as_inputs`.
-        folder: The user's pictures: photographs for a detector, plate crops for the others; None = rendered.
+        folder: The user's pictures: photographs for a detector, crops for the others; None = rendered.
 
     Returns:
         float32 1 x 3 x H x W, as the network takes them.
@@ -45,11 +50,10 @@ def calibration(task: str, source: Path, folder: Path | None) -> list[Array]:
     Raises:
         KplateError: The folder has no pictures.
     """
-    images: Iterator[Image]
     if folder is not None:
         images = _from_folder(folder)
     else:
-        images = _scenes(_CALIBRATED, _SCENES) if task == "detector" else _crops(_CALIBRATED, _CROPS)
+        images = _DRAWN[task](_CALIBRATED, _SCENES if task == "detector" else _CROPS)
     batches = list(as_inputs(task, source, images))
     if not batches:
         raise KplateError(f"cannot calibrate on {printable(folder or '')}: it has no pictures")
@@ -57,10 +61,8 @@ def calibration(task: str, source: Path, folder: Path | None) -> list[Array]:
 
 
 def checked(task: str) -> list[Image]:
-    """Draw the fixed pictures that exported networks are checked on: scenes, or plate crops."""
-    if task == "detector":
-        return list(_scenes(_CHECKED, _CHECKED_SCENES))
-    return list(_crops(_CHECKED, _CHECKED_CROPS))
+    """Draw the fixed pictures that exported networks are checked on: scenes, parts of them, or crops."""
+    return list(_DRAWN[task](_CHECKED, _CHECKED_SCENES if task == "detector" else _CHECKED_CROPS))
 
 
 def as_inputs(task: str, source: Path, images: Iterable[Image]) -> Iterator[Array]:
@@ -93,6 +95,23 @@ def _scenes(seed: int, count: int) -> Iterator[Image]:
         yield procedural_scene(rng, _SIZES[number % len(_SIZES)]).image
 
 
+def _windows(seed: int, count: int) -> Iterator[Image]:
+    """What is around the plates and permits of scenes, or a little beside them."""
+    from kplate.synth.scenes import procedural_scene
+
+    rng = np.random.default_rng(seed)
+    done = 0
+    while done < count:
+        scene = procedural_scene(rng, _SIZES[0], near=True)
+        things = [*(plate.box for plate in scene.plates), *scene.permits]
+        boxes = np.asarray(things, np.float32).reshape(-1, 4)[: count - done]
+        sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+        moved = (boxes + sides * rng.normal(0, _BESIDE, boxes.shape)).astype(np.float32)
+        for window in windows_around(moved, _WINDOW):
+            yield cut_window(scene.image, window, _WINDOW_SIZE)
+        done += len(boxes)
+
+
 def _crops(seed: int, count: int) -> Iterator[Image]:
     from kplate.synth.crops import sample_crop
 
@@ -106,3 +125,7 @@ def _from_folder(folder: Path) -> Iterator[Image]:
         # A damaged picture tells nothing about ranges.
         with contextlib.suppress(ImageError):
             yield read_image(path)
+
+
+#: Draws so many pictures of a task from a seed.
+_DRAWN: Final = {"detector": _scenes, "refiner": _windows, "locator": _crops, "reader": _crops}

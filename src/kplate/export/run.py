@@ -51,7 +51,7 @@ class Order:
     """What is to be exported, and how.
 
     Attributes:
-        what: ``detector``, or ``reader`` for it and its locator.
+        what: As for :func:`kplate.export.sources.open_sources`.
         out: Folder for the files.
         source: See :func:`kplate.export.sources.open_sources`.
         format: One of :data:`kplate.weights.FORMATS`.
@@ -104,7 +104,7 @@ def export(order: Order, beside: Path, step: Callable[[str], None] = lambda _: N
         step: Is told what is done next.
 
     Returns:
-        What was written, by task: a reader comes with its locator.
+        What was written, by task: a detector comes with its refiner, a reader with its locator.
 
     Raises:
         KplateError: A library is not installed, the source cannot be used, or the conversion fails.
@@ -123,7 +123,7 @@ def export(order: Order, beside: Path, step: Callable[[str], None] = lambda _: N
         step("converting")
         drafts = {task: _write(order, source, references[task], draft) for task, source in sources.items()}
         step("comparing")
-        # All are there now: a reader is compared together with its locator.
+        # All are there now: a detector is compared together with its refiner, a reader with its locator.
         done = {task: _compared(order, task, references[task], drafts[task]) for task in sources}
         _move(draft, order.out)
     return done
@@ -157,8 +157,10 @@ def check(order: Order) -> None:
     """
     assert order.format in FORMATS
     assert order.precision in PRECISIONS
-    if order.size is not None and order.what == "reader":
-        raise KplateError("the reader's size is the one that it was trained with: --size is for the detector")
+    if order.size is not None and order.what != "detector":
+        raise KplateError(
+            f"the {order.what}'s size is the one that it was trained with: --size is for the detector"
+        )
     modules, extra = NEEDS[order.format]
     require("onnxruntime", *modules, purpose=f"Exporting to {_TITLES[order.format]}", extra=extra)
 
@@ -176,7 +178,7 @@ def file_name(task: str, form: str, precision: str) -> str:
 
 
 def _size(order: Order, source: Source) -> tuple[int, int]:
-    if order.size is None:
+    if order.size is None or source.manifest.task != "detector":
         return source.manifest.input
     multiple = _multiple(source.manifest)
     if any(side % multiple for side in order.size):

@@ -5,7 +5,7 @@ compared with. A PyTorch network is built from it only where a format needs one.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ from kplate.errors import KplateError, WeightsError
 from kplate.export.libraries import require
 from kplate.files import printable, reason_of
 from kplate.reader_network import STRAIGHTENED, locator_beside
+from kplate.refiner import refiner_beside
 from kplate.weights import Manifest, fingerprint
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
     from kplate.nets.readers import ReaderNet
 
 #: What trainings leave in their folders, the best first.
-_CHECKPOINTS: Final = {"reader": ("best.pt", "checkpoint.pt"), "detector": ("best.pt", "last.pt")}
+_CHECKPOINTS: Final = {
+    "reader": ("best.pt", "checkpoint.pt"),
+    "detector": ("best.pt", "last.pt"),
+    "refiner": ("last.pt",),
+}
 _CHECKPOINT: Final = ".pt"
 _CFG: Final = ".cfg"
 
@@ -78,7 +83,7 @@ def open_sources(what: str, path: Path | None, told: Told, folder: Path) -> dict
     """Open what is to be exported.
 
     Args:
-        what: ``detector``, or ``reader`` for it and its locator, where it has one.
+        what: ``detector`` or ``reader`` for it and its refiner or locator, where it has one; or ``refiner``.
         path: None for the shipped networks; a folder of weights, a network, or a manifest; a training's
             folder or checkpoint; or a Darknet ``.cfg``.
         told: What the user says about it.
@@ -94,12 +99,17 @@ def open_sources(what: str, path: Path | None, told: Told, folder: Path) -> dict
         return {"detector": _darknet(what, path, told)}
     if path is not None and (checkpoint := _checkpoint(what, path)):
         require("torch", "onnxscript", purpose="Exporting a training's result", extra="export")
-        if what == "detector":
-            return {what: _trained_detector(checkpoint, told, folder)}
-        return _trained_reader(checkpoint, told, folder)
+        if what == "reader":
+            return _trained_reader(checkpoint, told, folder)
+        trained = _trained_detector if what == "detector" else _trained_refiner
+        return {what: trained(checkpoint, told, folder)}
     file, manifest = _float32(path, what)
     if what == "detector":
-        return {what: _source(file, manifest, lambda: _detector(file, manifest, told.cfg))}
+        own = {what: _source(file, manifest, lambda: _detector(file, manifest, told.cfg))}
+        beside = refiner_beside(file)
+        return own if beside is None else own | open_sources("refiner", beside, told, folder)
+    if what == "refiner":
+        return {what: _source(file, manifest, lambda: _refiner(file, manifest))}
     if not manifest.extra.get(STRAIGHTENED):
         return {what: _source(file, manifest, lambda: _refuse_rebuilding(file))}
     locator, described = _float32(locator_beside(file), "locator")
@@ -194,12 +204,27 @@ def _trained_detector(checkpoint: Path, told: Told, folder: Path) -> Source:
     return Source((folder / manifest.file).read_bytes(), manifest, (checkpoint,), lambda: network)
 
 
-def _detector(file: Path, manifest: Manifest, cfg: Path | None) -> "nn.Module":
-    """Rebuild an exported detector in PyTorch: its constants bear the names of the layers they come from."""
-    import onnx
-    import torch
-    from onnx import numpy_helper
+def _trained_refiner(checkpoint: Path, told: Told, folder: Path) -> Source:
+    from kplate.export.refiner import export_refiner
+    from kplate.training.refiner import load_average
 
+    network, state = load_average(checkpoint)
+    manifest = export_refiner(network, state, folder, told.facts)
+    return Source((folder / manifest.file).read_bytes(), manifest, (checkpoint,), lambda: network)
+
+
+def _refiner(file: Path, manifest: Manifest) -> "nn.Module":
+    from kplate.export.detector import fuse
+    from kplate.nets.refiner import RefinerNet
+
+    network = fuse(RefinerNet(len(manifest.classes)).eval())
+    # What is left out weighs the detector's scores, outside the network.
+    names = [name for name in network.state_dict() if name != "trust"]
+    _fill(network, file, names, "kplate's own")
+    return network
+
+
+def _detector(file: Path, manifest: Manifest, cfg: Path | None) -> "nn.Module":
     from kplate.export.detector import fuse
     from kplate.nets.darknet import NANO_CFG, Darknet
 
@@ -210,18 +235,28 @@ def _detector(file: Path, manifest: Manifest, cfg: Path | None) -> "nn.Module":
             "with --cfg"
         )
     network = fuse(Darknet(known).eval())
+    _fill(network, file, list(network.state_dict()), known.name)
+    return network
+
+
+def _fill(network: "nn.Module", file: Path, names: Sequence[str], known: str) -> None:
+    """Fill a network with an exported one's constants, which bear the names of the layers they come from."""
+    import onnx
+    import torch
+    from onnx import numpy_helper
+
     values = {
         item.name: torch.from_numpy(numpy_helper.to_array(item).copy())
         for item in onnx.load(str(file)).graph.initializer
     }
-    state = network.state_dict()
     try:
-        network.load_state_dict({name: values[name] for name in state})
+        missing, unknown = network.load_state_dict({name: values[name] for name in names}, strict=False)
     except (KeyError, RuntimeError) as error:
         raise WeightsError(
-            f"cannot convert {printable(file)}: it was not exported from {known.name} ({error})"
+            f"cannot convert {printable(file)}: it was not exported from {known} ({error})"
         ) from error
-    return network
+    assert not unknown
+    assert len(missing) == len(network.state_dict()) - len(names)
 
 
 def _reader(file: Path, locator: Path, manifest: Manifest) -> "ReaderNet":

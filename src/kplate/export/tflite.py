@@ -51,6 +51,7 @@ class _ChannelsLast(nn.Module):
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
         outputs = self.network(image.permute(0, 3, 1, 2))
+        outputs = (outputs,) if isinstance(outputs, torch.Tensor) else outputs
         return tuple(x.permute(0, 2, 3, 1) if x.dim() == 4 else x for x in outputs)
 
 

@@ -14,6 +14,7 @@ from kplate.engines import open_engine, open_network
 from kplate.export.pictures import as_inputs, checked
 from kplate.images import Image
 from kplate.reader import Reader
+from kplate.refiner import Refiner
 from kplate.weights import load
 
 Array = NDArray[np.float32]
@@ -103,7 +104,7 @@ def verify(task: str, source: Path, exported: Path, precision: str) -> Report:
 
     Args:
         task: One of :data:`kplate.weights.TASKS`.
-        source: The source's manifest; float32 ONNX. A reader's locator lies beside it.
+        source: The source's manifest; float32 ONNX. A detector's refiner, a reader's locator lie beside it.
         exported: The exported network's manifest; likewise.
         precision: Decides the limits.
 
@@ -111,7 +112,12 @@ def verify(task: str, source: Path, exported: Path, precision: str) -> Report:
         KplateError: The exported network does not run.
     """
     images, limits = checked(task), LIMITS[precision]
-    compare = {"detector": _verify_detector, "locator": _verify_locator, "reader": _verify_reader}
+    compare = {
+        "detector": _verify_detector,
+        "refiner": _verify_refiner,
+        "locator": _verify_locator,
+        "reader": _verify_reader,
+    }
     return compare[task](images, source, exported, limits)
 
 
@@ -135,6 +141,21 @@ def _verify_detector(images: Sequence[Image], source: Path, exported: Path, limi
             if not any(iou(detection.box, other.box) >= _SAME_THING for other in _alike(detection, wanted)):
                 compared += 1  # only the exported network sees it
     return Report(limits, differences, "boxes", compared, agreed, min(overlaps))
+
+
+def _verify_refiner(images: Sequence[Image], source: Path, exported: Path, limits: Limits) -> Report:
+    """Compare where both set the box in the middle of each picture, as a thing of each class."""
+    differences = _differences("refiner", source, exported, images)
+    first, second = Refiner(source, engine="onnx"), Refiner(exported)
+    overlaps = []
+    for image in images:
+        height, width = image.shape[:2]
+        box = np.array([[0.25 * width, 0.25 * height, 0.75 * width, 0.75 * height]], np.float32)
+        for label in first.labels:
+            sides = [refiner(image, label, box, np.ones(1, np.float32))[0][0] for refiner in (first, second)]
+            overlaps.append(iou(*(tuple(values.tolist()) for values in sides)))
+    agreed = [overlap for overlap in overlaps if overlap >= limits.overlap]
+    return Report(limits, differences, "boxes", len(overlaps), len(agreed), min(agreed, default=1.0))
 
 
 def _verify_locator(images: Sequence[Image], source: Path, exported: Path, limits: Limits) -> Report:

@@ -45,6 +45,12 @@ class TrainingData:
         return [record for pool in self.pools for record in pool.records]
 
 
+def parse_extra(texts: Sequence[str]) -> list[tuple[Path, float]]:
+    """Folders and their shares from ``FOLDER=SHARE``; the share is 0.1 where it is not said."""
+    named = (text.partition("=") for text in texts)
+    return [(Path(name), float(share or 0.1)) for name, _, share in named]
+
+
 def open_data(settings: Settings, *, say: bool = True) -> TrainingData:
     """Loads and checks the data that settings name.
 
@@ -59,9 +65,7 @@ def open_data(settings: Settings, *, say: bool = True) -> TrainingData:
     if any(is_root(path) for path in settings.data):
         if classes not in (None, CLASSES) or len(settings.data) > 1:
             raise DataError("kplate's own training folders have kplate's classes, and are --data alone")
-        named = (text.partition("=") for text in settings.extra)
-        extra = [(Path(name), float(share or 0.1)) for name, _, share in named]
-        pools = open_pools(settings.data[0], extra, settings.without)
+        pools = open_pools(settings.data[0], parse_extra(settings.extra), settings.without)
         held = [load_boxes(path, CLASSES) for path in settings.validation]
         _report(settings, [problem for data in held for problem in data.problems], say)
         return TrainingData(pools, CLASSES, [record for data in held for record in data.records])

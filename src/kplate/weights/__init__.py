@@ -16,9 +16,10 @@ from typing import Any, Final
 from kplate.errors import WeightsError
 from kplate.files import StrPath, printable, reason_of, write_atomic
 
-#: The tasks there are networks for: finding plates, finding a plate's corners in a crop, reading the plate
-#: that was straightened by them. ``<task>.json`` is the manifest's name in a folder of weights.
-TASKS: Final = ("detector", "locator", "reader")
+#: The tasks there are networks for: finding plates, setting the boxes around them, finding a plate's corners
+#: in a crop, reading the plate that was straightened by them. ``<task>.json`` is the manifest's name in a
+#: folder of weights.
+TASKS: Final = ("detector", "refiner", "locator", "reader")
 #: What a network's numbers may be, the most precise first.
 PRECISIONS: Final = ("float32", "float16", "int8")
 #: The kinds of files a network may be in.
