@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: What ``--against`` calls the networks that ship with kplate.
 SHIPPED: Final = "shipped"
 #: Arguments that say something about boxes.
-_OF_BOXES: Final = ("labels", "ignore", "split", "only", "curve")
+_OF_BOXES: Final = ("labels", "ignore", "split", "only", "curve", "no_refine")
 #: Confusions that are printed; the report and the JSON have them all.
 _LISTED_CONFUSIONS: Final = 12
 
@@ -79,6 +79,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="only vehicles, plates or permits, several with commas; where none are labelled, there are none",
     )
     boxes.add_argument("--curve", metavar="FILE", help="draw precision over recall as an SVG picture")
+    boxes.add_argument(
+        "--no-refine", action="store_true", help="what the detector's own network finds, without its refiner"
+    )
     add_recognizer_arguments(parser)
 
 
@@ -88,7 +91,9 @@ def run(args: argparse.Namespace) -> int:
         return evaluate_detector.run(args)
     for name in _OF_BOXES:
         if getattr(args, name):
-            raise KplateError(f"--{name} is about boxes: it goes with `kplate evaluate detector`")
+            raise KplateError(
+                f"--{name.replace('_', '-')} is about boxes: it goes with `kplate evaluate detector`"
+            )
     if args.further:
         raise KplateError("readings are measured on one folder at a time")
     screen = Screen(json=args.json)

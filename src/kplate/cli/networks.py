@@ -59,6 +59,7 @@ def open_detector(args: argparse.Namespace, *, min_score: float | None = None) -
                 threads=args.threads,
                 min_score=min_score,
                 size=_size_of(args),
+                refine=not getattr(args, "no_refine", False),
                 **engine_of(args),
             )
             announce(args, detector.network)

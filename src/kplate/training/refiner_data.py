@@ -98,8 +98,8 @@ def collect(
             record = rng.choice(pool.records)
             image = read_image(record.path)
             found = detector(image, size=rng.choice(_SIZES))
-            found = rng.sample(found, len(found))
-            for detection, row in _judged(record, found, image.shape[1] / record.width):
+            mixed = rng.sample(found, len(found))
+            for detection, row in _judged(record, mixed, image.shape[1] / record.width):
                 patches.write(patch_of(image, detection.box).tobytes())
                 rows.append(row)
             advance(number + 1)
