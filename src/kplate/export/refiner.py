@@ -14,7 +14,7 @@ from kplate.weights import Manifest, fingerprint, write_manifest
 _SHAPES: Final = ((2, 3, SIZE, SIZE), (1, 3, SIZE, SIZE), (7, 3, SIZE, SIZE))
 #: Lowest scores that are reported: where F1 on the validation split of `openimages_plates` is near its best;
 #: permits are held to more, for badges look like them.
-THRESHOLDS: Final = {"license_plate": 0.6, "disabled_sticker": 0.67}
+THRESHOLDS: Final = {"license_plate": 0.65, "disabled_sticker": 0.65}
 
 
 def export_refiner(

@@ -31,7 +31,7 @@ from kplate.training.refiner_data import LEAST_SCORE, REFINED, Candidates, colle
 LATEST: Final = "last.pt"
 _LOGGED: Final = 50  # steps between rows of the log
 #: How often each class is shown.
-_SHARES: Final = (0.25, 0.6, 0.15)
+_SHARES: Final = (0.8, 0.2)
 #: Nothing is shown more than so many times as often as the average.
 _OFTENEST: Final = 12
 #: A box counts as right from the second overlap (IoU) on, as half right between the two.
