@@ -87,6 +87,14 @@ def test_a_run_goes_on_and_is_exported(run, tmp_path, capsys):
     assert "a refiner alone cannot" in capsys.readouterr().err
 
 
+def test_a_run_begins_with_another_ones_weights(run, tmp_path):
+    training = Training(load_candidates(run / "run"), tmp_path, rate=1e-3, batch=8, seed=1)
+    training.begin_with(run / "run" / LATEST)
+    known = load_average(run / "run" / LATEST)[0].state_dict()
+    assert all(torch.equal(value, known[name]) for name, value in training.network.state_dict().items())
+    assert all(torch.equal(value, known[name]) for name, value in training.average.state.items())
+
+
 def test_bad_input_is_said(run, tmp_path):
     with pytest.raises(DataError, match="--rate must be above 0"):
         train(["--data", str(run / "data"), "--out", str(tmp_path), "--rate", "0"])

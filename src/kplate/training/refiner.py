@@ -88,6 +88,16 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.minutes = state["step"], state["minutes"]
 
+    def begin_with(self, checkpoint: Path) -> None:
+        """Take over the averaged weights of a checkpoint.
+
+        Raises:
+            DataError: It is not there, or is damaged.
+        """
+        average = load_average(checkpoint)[0].state_dict()
+        self.network.load_state_dict(average)
+        self.average = Average(self.network, self.average.decay)
+
     def draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """Draw a batch.
 
@@ -255,6 +265,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default 0.002)")
     parser.add_argument("--threads", type=int, default=1, help="cores the network uses (default 1)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--init", type=Path, metavar="FILE", help="a refiner's checkpoint to begin with")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
 
 
@@ -277,6 +288,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )  # fmt: skip
     candidates = load_candidates(options.out)
     training = Training(candidates, options.out, rate=options.rate, batch=options.batch, seed=options.seed)
+    if options.init:
+        training.begin_with(options.init)
     if options.resume:
         training.resume()
     print(
