@@ -17,8 +17,8 @@ from kplate.export.run import NEEDS, Exported, Order, export
 COLUMNS = (
     "format",
     "precision",
-    "detector, locator, reader: MB",
-    "boxes that agree (least IoU); corners; texts",
+    "detector, refiner, locator, reader: MB",
+    "boxes that agree (least IoU): detector's; refiner's; corners; texts",
     "plates: best, trusted, wrong",
     "scenes: best, trusted, wrong",
 )
