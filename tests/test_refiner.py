@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,30 @@ def test_what_lies_beyond_the_picture_is_grey():
     assert part[:5].tolist() == np.full((5, 20, 3), 114).tolist()
     assert (part[5:, 10:] == 200).all()
     assert (cut_window(image, np.array((50, 50, 60, 60)), (8, 8)) == 114).all()
+
+
+def test_huge_windows_take_little_memory():
+    image = np.full((2000, 6000, 3), 10, np.uint8)
+    image[500:1500, 1500:4500] = 200
+    window = windows_around(np.array(((1500, 500, 4500, 1500),), np.float32), 2.0)[0]
+    part = cut_window(image, window, (64, 64))
+    assert part[32, 32].tolist() == [200] * 3
+    assert part[4, 4].tolist() == [10] * 3
+    tracemalloc.start()
+    cut_window(image, np.array((-90_000, -90_000, 96_000, 92_000)), (64, 64))
+    assert tracemalloc.get_traced_memory()[1] < 30e6
+    tracemalloc.stop()
+
+
+def test_boxes_stay_inside_the_picture():
+    refiner = Refiner(threads=1)
+    image = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
+    edges = np.array(((0, 0, 3, 2), (28, 18, 30, 20), (29.5, 0, 30, 20), (0, 0, 30, 20)), np.float32)
+    boxes, scores = refiner(image, PLATE, edges, np.full(4, 0.5, np.float32))
+    assert (boxes >= 0).all()
+    assert (boxes[:, 2:] <= (30, 20)).all()
+    assert (boxes[:, 2:] - boxes[:, :2] >= 1 - 1e-4).all()
+    assert np.isfinite(scores).all()
 
 
 def test_boxes_beside_their_plate_are_put_on_it(scene):

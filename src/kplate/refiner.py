@@ -26,8 +26,9 @@ Array = NDArray[np.float32]
 _PADDING: Final = (114, 114, 114)
 #: No edge moves by more than this share of its box.
 _FARTHEST: Final = 0.6
-#: Px of a window at least.
+#: Px of a window at least, and of what is held of it at most.
 _LEAST_SIDE: Final = 2
+_LARGEST_SIDE: Final = 1024
 #: Scores are kept this far from 0 and 1, whose logits are infinite.
 _SURE: Final = 1e-3
 #: Boxes that are looked at together.
@@ -102,8 +103,10 @@ class Refiner:
         logits = values[:, 0] + self._trust[index] * np.log(first / (1 - first))
         own = 0.5 * (1 + np.tanh(0.5 * logits))
         moved = moved_boxes(windows, values[:, 1:], self._window)
-        limit = np.array(image.shape[1::-1] * 2, np.float32)
-        return np.clip(moved, 0, limit), np.sqrt(own * scores).astype(np.float32)
+        limit = np.array(image.shape[1::-1], np.float32)
+        low = np.clip(moved[:, :2], 0, limit - 1)  # at least one px stays inside
+        high = np.clip(moved[:, 2:], low + 1, limit)
+        return np.concatenate((low, high), axis=1), np.sqrt(own * scores).astype(np.float32)
 
     def _run(self, crops: Sequence[Image]) -> Array:
         batch = cv2.dnn.blobFromImages(list(crops), 1 / 255, swapRB=True).astype(np.float32, copy=False)
@@ -145,9 +148,20 @@ def cut_window(image: Image, window: NDArray[np.intp], size: tuple[int, int]) ->
     left, top, right, bottom = (int(value) for value in window)
     x1, x2 = (min(max(value, 0), width) for value in (left, right))
     y1, y2 = (min(max(value, 0), height) for value in (top, bottom))
-    part = np.full((bottom - top, right - left, 3), _PADDING, np.uint8)
-    part[y1 - top : y2 - top, x1 - left : x2 - left] = image[y1:y2, x1:x2]
-    smaller = right - left > size[0] and bottom - top > size[1]
+    # What is far larger than the result is scaled down before the grey around it takes memory.
+    scale = min(1.0, _LARGEST_SIDE / max(right - left, bottom - top))
+    across, down = (
+        [round((value - start) * scale) for value in edges]
+        for start, edges in ((left, (x1, x2, right)), (top, (y1, y2, bottom)))
+    )
+    part = np.full((max(1, down[2]), max(1, across[2]), 3), _PADDING, np.uint8)
+    inside = (across[1] - across[0], down[1] - down[0])
+    if min(inside) > 0:
+        seen = image[y1:y2, x1:x2]
+        if scale < 1:
+            seen = np.asarray(cv2.resize(seen, inside, interpolation=cv2.INTER_AREA), np.uint8)
+        part[down[0] : down[1], across[0] : across[1]] = seen
+    smaller = part.shape[1] > size[0] and part.shape[0] > size[1]
     return np.asarray(
         cv2.resize(part, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR), np.uint8
     )
