@@ -108,6 +108,12 @@ def test_bad_input_is_said(run, tmp_path):
         load_average(tmp_path / "missing.pt")
     with pytest.raises(DataError, match="cannot load the candidates"):
         load_candidates(tmp_path)
+    state = torch.load(run / "run" / LATEST, weights_only=True)
+    del state["optimizer"]
+    torch.save(state, tmp_path / LATEST)
+    training = Training(load_candidates(run / "run"), tmp_path, rate=1e-3, batch=8, seed=1)
+    with pytest.raises(DataError, match=r"holds weights alone: begin with them \(--init\)"):
+        training.resume()
 
 
 def test_a_picture_without_boxes_teaches_nothing(tmp_path):

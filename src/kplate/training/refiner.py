@@ -83,6 +83,8 @@ class Training:
             DataError: It is not there, or is damaged.
         """
         state = load_state(self.out / LATEST)
+        if "optimizer" not in state:
+            raise DataError(f"{printable(self.out / LATEST)} holds weights alone: begin with them (--init)")
         self.network.load_state_dict(state["network"])
         self.average.state, self.average.updates = state["average"], state["updates"]
         self.optimizer.load_state_dict(state["optimizer"])
