@@ -12,8 +12,8 @@ from kplate.nets.refiner import SIZE, WINDOW, RefinerNet
 from kplate.weights import Manifest, fingerprint, write_manifest
 
 _SHAPES: Final = ((2, 3, SIZE, SIZE), (1, 3, SIZE, SIZE), (7, 3, SIZE, SIZE))
-#: Lowest scores that are reported: where F1 on the validation split of `openimages_plates` is near its best;
-#: permits are held to more, for badges look like them.
+#: Lowest scores that are reported: near the best F1 on the validation split of `openimages_plates`, and where
+#: about one in a hundred photographs without a permit shows one.
 THRESHOLDS: Final = {"license_plate": 0.65, "disabled_sticker": 0.65}
 
 

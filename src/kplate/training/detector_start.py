@@ -1,10 +1,11 @@
 """What a detector's training begins with: random weights, Darknet's `.weights`, or a checkpoint."""
 
 import tempfile
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from kplate.files import printable, reason_of
 from kplate.nets.darknet import NANO_CFG, Darknet
 from kplate.training.detector_cfg import fit_cfg
 
+_NEEDED: Final = frozenset({"network", "average", "step", "minutes"})
 START_SCORES = (-3.0, -1.5)  # biases of objectness and classes: about 1 % at the start
 
 
@@ -36,21 +38,26 @@ def new_network(cfg: Path | str = NANO_CFG) -> Darknet:
     return network
 
 
-def load_state(path: Path) -> dict[str, Any]:
+def load_state(path: Path, needed: Set[str] = _NEEDED, whose: str = "a detector") -> dict[str, Any]:
     """Reads a checkpoint.
 
+    Args:
+        path: The file.
+        needed: What it must hold.
+        whose: What it is to be a checkpoint of, for messages.
+
     Raises:
-        DataError: The file is missing or no checkpoint of a detector.
+        DataError: The file is missing or no such checkpoint.
     """
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        missing = {"network", "average", "step", "minutes"} - set(state)
+        missing = needed - set(state)
     except OSError as error:
         raise DataError(f"cannot load {printable(path)}: {reason_of(error)}") from None
     except (RuntimeError, LookupError, TypeError, ValueError, EOFError, UnpicklingError):
         raise DataError(f"cannot load {printable(path)}: it is no file of PyTorch's") from None
     if missing:
-        raise DataError(f"cannot load {printable(path)}: it is no checkpoint of a detector")
+        raise DataError(f"cannot load {printable(path)}: it is no checkpoint of {whose}")
     return state
 
 

@@ -9,7 +9,6 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Final
 
 import numpy as np
@@ -19,8 +18,9 @@ from torch import Tensor
 
 from kplate.detector import Detector
 from kplate.errors import DataError, KplateError
-from kplate.files import printable, reason_of
+from kplate.files import printable
 from kplate.nets.refiner import VALUES, RefinerNet
+from kplate.training import detector_start
 from kplate.training.curves import Curves
 from kplate.training.data import open_pools
 from kplate.training.data_own import parse_extra
@@ -29,6 +29,7 @@ from kplate.training.reader_progress import Progress
 from kplate.training.refiner_data import LEAST_SCORE, REFINED, Candidates, collect, load_candidates, shaken
 
 LATEST: Final = "last.pt"
+_NEEDED: Final = frozenset({"network", "average", "updates", "classes", "step", "minutes"})
 _LOGGED: Final = 50  # steps between rows of the log
 #: How often each class is shown.
 _SHARES: Final = (0.8, 0.2)
@@ -183,16 +184,7 @@ def load_state(path: Path) -> dict[str, Any]:
     Raises:
         DataError: It is not there, or is none of a refiner's.
     """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        missing = {"network", "average", "updates", "classes", "step", "minutes"} - set(state)
-    except OSError as error:
-        raise DataError(f"cannot load {printable(path)}: {reason_of(error)}") from None
-    except (RuntimeError, LookupError, TypeError, ValueError, EOFError, UnpicklingError):
-        raise DataError(f"cannot load {printable(path)}: it is no file of PyTorch's") from None
-    if missing:
-        raise DataError(f"cannot load {printable(path)}: it is no checkpoint of a refiner")
-    return state
+    return detector_start.load_state(path, _NEEDED, "a refiner")
 
 
 def load_average(path: Path) -> tuple[RefinerNet, dict[str, Any]]:
