@@ -44,19 +44,26 @@ def test_labels_fit_their_pictures() -> None:
         assert read_image(PICTURES / row["file"]).shape == (row["height"], row["width"], 3)
 
 
-@pytest.mark.parametrize(
-    "name", ["openimages_plates_train", "openimages_plates_unlabelled", "vehicles_unlabelled"]
-)
-def test_what_is_only_ignored_lies_in_its_pictures(name: str) -> None:
+TRAINED = ("openimages_plates_train", "vehicles_openimages_train", "vehicles_roadside_train")
+
+
+@pytest.mark.parametrize("name", [*TRAINED, "openimages_plates_unlabelled", "vehicles_unlabelled"])
+def test_what_labels_lack_lies_in_their_pictures(name: str) -> None:
     lines = labels_file(name).read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     assert len(rows) == len({row["file"] for row in rows})
     for row in rows:
-        assert "plates" not in row
-        for thing in row["ignored"]:
+        assert "plates" not in row or name in TRAINED
+        for thing in (*row.get("plates", ()), *row["ignored"]):
             x1, y1, x2, y2 = thing["box"]
             assert 0 <= x1 < x2 <= row["width"]
             assert 0 <= y1 < y2 <= row["height"]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_nothing_is_learned_from_other_splits(name: str) -> None:
+    lines = labels_file(name).read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["split"] for line in lines} == {"train"}
 
 
 @pytest.mark.parametrize("name", ["nothing", "../training/data", "korean_scenes_eval.jsonl"])

@@ -220,17 +220,19 @@ def test_labels_of_every_form(tmp_path):
 
 
 def test_labels_of_photographs_are_put_right():
-    loose, right, unlabelled = [10.0, 10, 40, 20], [60.0, 10, 90, 20], [5.0, 40, 20, 46]
+    loose, right, unlabelled, added = [10.0, 10, 40, 20], [60.0, 10, 90, 20], [5.0, 40, 20, 46], [1, 1, 5, 3]
     row = {"file": "a.jpg", "plates": [{"box": loose}, {"box": right}], "ignored": []}
-    ignored = {"a.jpg": [{"class": "license_plate", "box": box} for box in (loose, unlabelled)]}
-    done = correct(row, ignored)
-    assert [plate["box"] for plate in done["plates"]] == [right]
+    things = [{"class": "license_plate", "box": box} for box in (loose, unlabelled)]
+    ours = {"a.jpg": {"ignored": things, "plates": [{"box": added}]}}
+    done = correct(row, ours)
+    assert [plate["box"] for plate in done["plates"]] == [right, added]
     assert [thing["box"] for thing in done["ignored"]] == [loose, unlabelled]
-    assert correct({**row, "file": "b.jpg"}, ignored)["plates"] == row["plates"]
+    assert correct({**row, "file": "b.jpg"}, ours)["plates"] == row["plates"]
 
 
 def test_corrections_reach_training_and_swapping(tmp_path):
-    name, things = next(iter(corrections(CORRECTED_PLATES).items()))
+    name, ours = next(item for item in corrections(CORRECTED_PLATES).items() if len(item[1]) == 6)
+    things, plates = ours["ignored"], ours["plates"]
     folder = tmp_path / "openimages_plates"
     (folder / "images").mkdir(parents=True)
     cv2.imwrite(str(folder / name), np.full((720, 720, 3), 90, np.uint8))
@@ -242,6 +244,7 @@ def test_corrections_reach_training_and_swapping(tmp_path):
     (folder / "labels.jsonl").write_text(json.dumps(row) + "\n")
     (record,) = open_pools(tmp_path)[0].records
     assert record.ignored[:, 1:].tolist() == [pytest.approx(thing["box"]) for thing in things]
+    assert record.objects[1:, 1:].tolist() == [pytest.approx(plate["box"]) for plate in plates]
     for seed in range(12):  # some are cut and enlarged
         _, label = Maker(tmp_path).make(np.random.default_rng(seed), "x.jpg")
         assert all(thing["class"] == "license_plate" for thing in label["ignored"])

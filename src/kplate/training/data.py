@@ -67,7 +67,7 @@ class Source:
         share: Relative share of the training pictures.
         negatives: Weight of "nothing here" for car, plate, permit.
         split: Split to train on; None where the folder has none.
-        corrected: Name of kplate's own labels of what to ignore there.
+        corrected: Name of kplate's own labels of what those there lack, and of what to ignore.
     """
 
     folder: str
@@ -77,12 +77,12 @@ class Source:
     corrected: str | None = None
 
 
-# Openly licensed folders (CC BY, MIT). Vehicles are not all labelled in the last two: a found one costs
-# little.
+# Openly licensed folders (CC BY, MIT). Neither all vehicles nor all plates are labelled in the photographs of
+# vehicles: a found one costs little.
 SOURCES = (
     Source("openimages_plates", 0.50, (1.0, 1.0, 1.0), corrected=CORRECTED_PLATES),
-    Source("vehicles_openimages", 0.14, (0.3, 0.0, 1.0)),
-    Source("vehicles_roadside", 0.08, (0.3, 0.0, 1.0)),
+    Source("vehicles_openimages", 0.14, (0.3, 0.3, 1.0), corrected="vehicles_openimages_train"),
+    Source("vehicles_roadside", 0.08, (0.3, 0.3, 1.0), corrected="vehicles_roadside_train"),
     Source("ccpd_corners", 0.02, (0.0, 0.5, 1.0), None),
     Source("access_symbol", 0.05, (0.0, 0.0, 1.0)),
 )
@@ -133,7 +133,7 @@ def load_folder(
         folder: Holds `labels.jsonl`.
         negatives: See :class:`Record`; a line's own `negatives` wins.
         split: Keep only lines with this `split`; None keeps all.
-        corrected: Name of kplate's own labels of what to ignore there.
+        corrected: Name of kplate's own labels that put them right.
 
     Raises:
         DataError: The file is missing, or a line is no label; the message names file and line.
@@ -165,13 +165,13 @@ def load_lines(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     records = []
-    ignored = corrections(corrected) if corrected else {}
+    ours = corrections(corrected) if corrected else {}
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
             if split is not None and row.get("split") != split:
                 continue
-            objects, unsure = _labels(correct(row, ignored))
+            objects, unsure = _labels(correct(row, ours))
             own = tuple(row["negatives"]) if "negatives" in row else negatives
             size = int(row["width"]), int(row["height"])
             records.append(

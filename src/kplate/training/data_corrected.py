@@ -1,12 +1,12 @@
 """Labels of training photographs, put right by kplate's own.
 
 The labels of `openimages_plates` leave out every third plate or so, mostly those of cars in the background,
-and some of their boxes lie beside the plate. `kplate.labels` says where neither finding a plate nor finding
-none is to be taught.
+and some of their boxes lie beside the plate; those of the vehicles' photographs have no plates at all.
+`kplate.labels` has plates for them, and says where neither finding a plate nor finding none is to be taught.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -14,34 +14,35 @@ from kplate.labels import labels_file
 
 #: The labels that put those of `openimages_plates` right.
 CORRECTED_PLATES: Final = "openimages_plates_train"
-_SAME: Final = 0.05  # px
+_SAME: Final = 1.0  # px; ours end at the edge of the picture
 
 
 @cache
-def corrections(name: str) -> Mapping[str, Sequence[dict[str, Any]]]:
-    """What to ignore (`class` and `box`), by picture.
+def corrections(name: str) -> Mapping[str, Mapping[str, Any]]:
+    """By picture: `plates` that its labels lack, and what to ignore (`ignored`: `class` and `box`).
 
     Raises:
         DataError: kplate has no labels of that name.
     """
     lines = labels_file(name).read_text(encoding="utf-8").splitlines()
-    return {row["file"]: row["ignored"] for row in map(json.loads, lines)}
+    return {row["file"]: row for row in map(json.loads, lines)}
 
 
-def correct(row: dict[str, Any], ignored: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Any]:
-    """A line of `labels.jsonl` with what is to be ignored, and without the plates whose own box is ignored.
+def correct(row: dict[str, Any], corrected: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A line of `labels.jsonl` with what it lacks, and without the plates whose own box is ignored.
 
     Args:
         row: The line.
-        ignored: What :func:`corrections` gives.
+        corrected: What :func:`corrections` gives.
     """
-    added = ignored.get(row["file"])
-    if not added:
+    ours = corrected.get(row["file"])
+    if ours is None:
         return row
-    boxes = [thing["box"] for thing in added]
+    boxes = [thing["box"] for thing in ours["ignored"]]
     plates = [plate for plate in row.get("plates", ()) if not any(_equal(plate["box"], box) for box in boxes)]
-    return {**row, "plates": plates, "ignored": [*row.get("ignored", ()), *added]}
+    plates += [{"box": plate["box"], "corners": None} for plate in ours.get("plates", ())]
+    return {**row, "plates": plates, "ignored": [*row.get("ignored", ()), *ours["ignored"]]}
 
 
-def _equal(a: Sequence[float], b: Sequence[float]) -> bool:
+def _equal(a: list[float], b: list[float]) -> bool:
     return all(abs(x - y) < _SAME for x, y in zip(a, b, strict=True))

@@ -193,8 +193,8 @@ class Maker:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        ignored = corrections(CORRECTED_PLATES)
-        rows = (correct(row, ignored) for row in _rows(root, FOLDER))
+        ours = corrections(CORRECTED_PLATES)
+        rows = (correct(row, ours) for row in _rows(root, FOLDER))
         self.rows = [row for row in rows if any(p["corners"] for p in row["plates"])]
         self.others = [(name, row) for name in VEHICLE_FOLDERS for row in _rows(root, name)]
         if not self.rows:
