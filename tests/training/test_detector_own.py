@@ -2,12 +2,10 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -374,25 +372,17 @@ def test_other_classes_get_pictures_and_masks_of_their_own(shapes: Path, tmp_pat
 
 def test_two_processes_train_one_network(shapes: Path, tmp_path: Path) -> None:
     """What `torchrun --nproc-per-node 2` does, on processors (gloo)."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    logs = tmp_path / "logs"
     command = [
-        sys.executable, "-m", "kplate", "train", "detector", "--data", str(shapes / "shapes.data"),
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        "--redirects", "3", "--log-dir", str(logs), "-m",
+        "kplate", "train", "detector", "--data", str(shapes / "shapes.data"),
         "--cfg", str(shapes / "tiny.cfg"), "--out", str(tmp_path / "run"), "--steps", "4", "--batch", "2",
     ]  # fmt: skip
-    processes = []
-    for rank in ("0", "1"):
-        where = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-        where |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        environment: dict[str, Any] = {**os.environ, **where}
-        processes.append(
-            subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            )
-        )
-    said = [process.communicate(timeout=300)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    said = ["".join(path.read_text() for path in sorted(logs.rglob(f"{rank}/std*.log"))) for rank in (0, 1)]
+    assert done.returncode == 0, (done.stderr, said)
     assert "to use it: kplate read" in said[0]
     assert "to use it" not in said[1]
     state = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
