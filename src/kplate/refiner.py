@@ -23,7 +23,7 @@ from kplate.weights import Manifest
 Array = NDArray[np.float32]
 
 #: Beyond the picture: the grey that networks are used to.
-_PADDING: Final = (114, 114, 114)
+PADDING: Final = (114, 114, 114)
 #: No edge moves by more than this share of its box.
 _FARTHEST: Final = 0.6
 #: Px of a window at least, and of what is held of it at most.
@@ -34,7 +34,7 @@ _SURE: Final = 1e-3
 #: Boxes that are looked at together.
 _BATCH: Final = 64
 #: Values per class: how sure, then how far left, top, right and bottom edge move.
-_VALUES: Final = 5
+VALUES: Final = 5
 
 
 class Refiner:
@@ -98,7 +98,7 @@ class Refiner:
             for i in range(0, len(windows), _BATCH)
         ]
         index = self.labels.index(label)
-        values = np.concatenate(parts)[:, index * _VALUES : (index + 1) * _VALUES]
+        values = np.concatenate(parts)[:, index * VALUES : (index + 1) * VALUES]
         first = np.clip(scores, _SURE, 1 - _SURE)
         logits = values[:, 0] + self._trust[index] * np.log(first / (1 - first))
         own = 0.5 * (1 + np.tanh(0.5 * logits))
@@ -112,9 +112,9 @@ class Refiner:
         batch = cv2.dnn.blobFromImages(list(crops), 1 / 255, swapRB=True).astype(np.float32, copy=False)
         outputs = self.network.engine.run(batch)
         values = next(iter(outputs.values())).reshape(len(crops), -1)
-        if values.shape[1] != _VALUES * len(self.labels):
+        if values.shape[1] != VALUES * len(self.labels):
             raise WeightsError(
-                f"cannot use {self._name}: {len(self.labels)} classes need {_VALUES * len(self.labels)} "
+                f"cannot use {self._name}: {len(self.labels)} classes need {VALUES * len(self.labels)} "
                 f"values, but it gives {values.shape[1]}"
             )
         return values
@@ -154,7 +154,7 @@ def cut_window(image: Image, window: NDArray[np.intp], size: tuple[int, int]) ->
         [round((value - start) * scale) for value in edges]
         for start, edges in ((left, (x1, x2, right)), (top, (y1, y2, bottom)))
     )
-    part = np.full((max(1, down[2]), max(1, across[2]), 3), _PADDING, np.uint8)
+    part = np.full((max(1, down[2]), max(1, across[2]), 3), PADDING, np.uint8)
     inside = (across[1] - across[0], down[1] - down[0])
     if min(inside) > 0:
         seen = image[y1:y2, x1:x2]

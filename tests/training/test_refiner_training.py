@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 from kplate import Detector  # noqa: E402
 from kplate.cli import main  # noqa: E402
 from kplate.errors import DataError  # noqa: E402
+from kplate.nets.refiner import SIZE  # noqa: E402
 from kplate.refiner import Refiner  # noqa: E402
 from kplate.training.data_swapped import write  # noqa: E402
 from kplate.training.refiner import LATEST, Training, load_average  # noqa: E402
@@ -38,13 +39,13 @@ def test_patches_and_windows_keep_count_of_the_box():
     found = np.array((108, 78, 172, 118), float)
     sides = np.tile(found[2:] - found[:2], 2)
     patch = patch_of(image, found.tolist())
-    assert patch.shape == (PATCH, PATCH, 3)
+    assert patch.shape == (*PATCH[::-1], 3)
     rng = np.random.default_rng(0)
     for _ in range(20):
         window, shifts = shaken(patch, ((true - found) / sides).astype(np.float32), rng)
         white = np.argwhere(window[:, :, 0] > 127)
         low, high = white.min(0)[::-1], white.max(0)[::-1] + 1
-        edges = np.concatenate((low, high)) / 64  # of the window, whose middle half is the box
+        edges = np.concatenate((low, high)) / np.tile(SIZE, 2)  # of the window, whose middle half is the box
         told = 0.25 + np.array((0, 0, 0.5, 0.5)) + shifts / 2
         visible = np.clip(told, 0, 1)
         assert edges == pytest.approx(visible, abs=1.5 / 64)
@@ -60,8 +61,8 @@ def test_candidates_say_what_they_lie_on(run):
 
 
 def test_it_learns_a_few_boxes_by_heart(run, tmp_path):
-    training = Training(load_candidates(run / "run"), tmp_path, rate=3e-3, batch=32, seed=1)
-    losses = [training.learn() for _ in range(60)]
+    training = Training(load_candidates(run / "run"), tmp_path, rate=1e-3, batch=32, seed=1)
+    losses = [training.learn() for _ in range(120)]
     first, last = (np.mean([row["overlap"] for row in part]) for part in (losses[:5], losses[-5:]))
     assert last > first + 0.03
 
@@ -109,6 +110,14 @@ def test_bad_input_is_said(run, tmp_path):
     with pytest.raises(DataError, match="cannot load the candidates"):
         load_candidates(tmp_path)
     state = torch.load(run / "run" / LATEST, weights_only=True)
+    other = {name: value[:1] for name, value in state["average"].items() if value.dim()}
+    torch.save(state | {"average": other}, tmp_path / LATEST)
+    with pytest.raises(DataError, match="its layers are not those of this refiner"):
+        load_average(tmp_path / LATEST)
+    (tmp_path / "patches.bin").write_bytes(bytes(PATCH[0] * PATCH[1] * 3))
+    np.save(tmp_path / "rows.npy", np.zeros((2, 8), np.float32))
+    with pytest.raises(DataError, match="2 rows, 1 patches"):
+        load_candidates(tmp_path)
     del state["optimizer"]
     torch.save(state, tmp_path / LATEST)
     training = Training(load_candidates(run / "run"), tmp_path, rate=1e-3, batch=8, seed=1)

@@ -32,7 +32,7 @@ _CHECKED_SCENES: Final = 8
 _CHECKED_CROPS: Final = 48
 #: What a refiner is shown: sides per side of the box, px, and how far edges lie from the box's.
 _WINDOW: Final = 2.0
-_WINDOW_SIZE: Final = (64, 64)
+_WINDOW_SIZE: Final = (128, 64)
 _BESIDE: Final = 0.08
 
 

@@ -11,7 +11,7 @@ from kplate.export.onnx import export_onnx
 from kplate.nets.refiner import SIZE, WINDOW, RefinerNet
 from kplate.weights import Manifest, fingerprint, write_manifest
 
-_SHAPES: Final = ((2, 3, SIZE, SIZE), (1, 3, SIZE, SIZE), (7, 3, SIZE, SIZE))
+_SHAPES: Final = tuple((count, 3, SIZE[1], SIZE[0]) for count in (2, 1, 7))
 #: Lowest scores that are reported: near the best F1 on the validation split of `openimages_plates`, and where
 #: about one in a hundred photographs without a permit shows one.
 THRESHOLDS: Final = {"license_plate": 0.65, "disabled_sticker": 0.65}
@@ -42,7 +42,7 @@ def export_refiner(
         task="refiner",
         file=path.name,
         sha256=fingerprint(path),
-        input=(SIZE, SIZE),
+        input=SIZE,
         classes=classes,
         threshold=min(thresholds.values()),
         extra={

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-#: Width and height of its input, px.
-SIZE: Final = 64
+from kplate.refiner import VALUES
+
+#: Width and height of its input, px: a plate in the middle of it is 64 x 32 px, so that letters can be told.
+SIZE: Final = (128, 64)
 #: Sides of what is cut out, per side of the box.
 WINDOW: Final = 2.0
-#: Values per class: a logit, then how far left, top, right and bottom edge move.
-VALUES: Final = 5
 #: Channels at 1/2, 1/4, 1/8 and 1/16 of the input, and of the layers that see all of it.
 _WIDTHS: Final = (24, 48, 96, 128)
 _LAST: Final = 160
@@ -37,7 +37,7 @@ class RefinerNet(nn.Module):
             _Residual(fourth),
         )
         self.dropout = nn.Dropout2d(_DROPOUT)
-        whole = nn.Conv2d(fourth, _LAST, SIZE // 16, bias=False)
+        whole = nn.Conv2d(fourth, _LAST, (SIZE[1] // 16, SIZE[0] // 16), bias=False)
         self.head = nn.Sequential(
             whole, nn.BatchNorm2d(_LAST), nn.ReLU(), nn.Conv2d(_LAST, _LAST, 1), nn.ReLU()
         )
@@ -51,7 +51,7 @@ class RefinerNet(nn.Module):
         """Look at windows.
 
         Args:
-            windows: float32 N x 3 x 64 x 64, RGB 0..1.
+            windows: float32 N x 3 x 64 x 128, RGB 0..1.
 
         Returns:
             N x (5 * classes) x 1 x 1.

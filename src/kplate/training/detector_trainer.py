@@ -35,7 +35,7 @@ from kplate.training.reader_progress import Progress
 from kplate.training.reader_settings import Budget
 
 #: Weights of kplate's own classes: a plate has fewer cells than a car, and permits are rare. Others have 1.
-CLASS_WEIGHTS: Final = dict(zip(CLASSES, (1.0, 2.0, 3.0), strict=True))
+CLASS_WEIGHTS: Final = dict(zip(CLASSES, (1.6, 2.0, 2.5), strict=True))
 LATEST: Final = "last.pt"
 BEST: Final = "best.pt"
 _LOGGED: Final = 50  # steps between rows of the log

@@ -19,7 +19,8 @@ from torch import Tensor
 from kplate.detector import Detector
 from kplate.errors import DataError, KplateError
 from kplate.files import printable
-from kplate.nets.refiner import VALUES, RefinerNet
+from kplate.nets.refiner import RefinerNet
+from kplate.refiner import VALUES
 from kplate.training import detector_start
 from kplate.training.curves import Curves
 from kplate.training.data import open_pools
@@ -81,12 +82,12 @@ class Training:
         """Go on from `last.pt`.
 
         Raises:
-            DataError: It is not there, or is damaged.
+            DataError: It is not there, is damaged, or is of a refiner of another shape.
         """
         state = load_state(self.out / LATEST)
         if "optimizer" not in state:
             raise DataError(f"{printable(self.out / LATEST)} holds weights alone: begin with them (--init)")
-        self.network.load_state_dict(state["network"])
+        _take_over(self.network, state["network"], self.out / LATEST)
         self.average.state, self.average.updates = state["average"], state["updates"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.minutes = state["step"], state["minutes"]
@@ -95,7 +96,7 @@ class Training:
         """Take over the averaged weights of a checkpoint.
 
         Raises:
-            DataError: It is not there, or is damaged.
+            DataError: As for :func:`load_average`.
         """
         average = load_average(checkpoint)[0].state_dict()
         self.network.load_state_dict(average)
@@ -105,8 +106,8 @@ class Training:
         """Draw a batch.
 
         Returns:
-            Windows float32 N x 3 x 64 x 64 RGB 0..1, the candidates' rows N x 8, and where the labelled edges
-            lie N x 4.
+            Windows float32 N x 3 x 64 x 128 RGB 0..1, the candidates' rows N x 8, and where the labelled
+            edges lie N x 4.
         """
         rng, candidates = self.rng, self.candidates
         chosen = np.minimum(np.searchsorted(self._until, rng.random(self.batch)), len(self._until) - 1)
@@ -191,12 +192,19 @@ def load_average(path: Path) -> tuple[RefinerNet, dict[str, Any]]:
     """The averaged network of a checkpoint, in evaluation mode, and the checkpoint.
 
     Raises:
-        DataError: As for :func:`load_state`.
+        DataError: As for :func:`load_state`, or it is of a refiner of another shape.
     """
     state = load_state(path)
     network = RefinerNet(len(state["classes"]))
-    network.load_state_dict(state["average"])
+    _take_over(network, state["average"], path)
     return network.eval(), state
+
+
+def _take_over(network: RefinerNet, weights: dict[str, Tensor], path: Path) -> None:
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError:
+        raise DataError(f"{printable(path)}: its layers are not those of this refiner") from None
 
 
 def _frequencies(candidates: Candidates) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -215,11 +223,11 @@ def _lit(windows: Tensor, rng: np.random.Generator) -> Tensor:
     """Change light, colour and noise.
 
     Args:
-        windows: uint8 N x 64 x 64 x 3.
+        windows: uint8 N x 64 x 128 x 3.
         rng: Chooses.
 
     Returns:
-        float32 N x 3 x 64 x 64, 0..1.
+        float32 N x 3 x 64 x 128, 0..1.
     """
     count = len(windows)
     gain = rng.uniform(0.6, 1.4, (count, 1, 1, 1)) * rng.uniform(0.9, 1.1, (count, 3, 1, 1))

@@ -15,6 +15,7 @@ from kplate.detector import Detection, Detector
 from kplate.errors import DataError
 from kplate.images import Image, read_image
 from kplate.nets.refiner import SIZE, WINDOW
+from kplate.refiner import PADDING
 from kplate.training.data import CLASSES, Pool, Record
 from kplate.training.data_augment import between_middles
 
@@ -27,13 +28,13 @@ PATCH_WINDOW: Final = 3.0
 _PATCHES: Final = "patches.bin"
 _ROWS: Final = "rows.npy"
 #: Width and height of a patch, px.
-PATCH: Final = 112
+PATCH: Final = (192, 96)
 #: Px of the longer side that pictures are looked at with.
 _SIZES: Final = (352, 416, 416, 512, 640, 640, 704)
 #: Lowest score of what is looked at, how many boxes a picture gives at most, and how many of them on nothing.
 LEAST_SCORE: Final = 0.03
 _MOST: Final = {"license_plate": 30, "disabled_sticker": 20}
-_NEEDLESS: Final = {"license_plate": 5, "disabled_sticker": 3}
+_NEEDLESS: Final = {"license_plate": 8, "disabled_sticker": 3}
 #: Overlap (IoU) from which a box has found the labelled one, and up to which it has found nothing.
 FOUND: Final = 0.35
 _NOTHING: Final = 0.2
@@ -52,7 +53,7 @@ class Candidates:
     """Boxes that a detector found.
 
     Attributes:
-        patches: uint8 M x 112 x 112 x 3 BGR, three times as wide and high as the box.
+        patches: uint8 M x 96 x 192 x 3 BGR, three times as wide and high as the box.
         rows: float32 M x 8: class (index of :data:`REFINED`), score, where the labelled box's edges lie
             relative to the found one's in sides of it (left, top, right, bottom), overlap with it, and how
             much the candidate counts.
@@ -115,10 +116,13 @@ def load_candidates(folder: Path) -> Candidates:
         DataError: It is not there, or is damaged.
     """
     try:
-        patches = np.memmap(folder / _PATCHES, np.uint8, "r").reshape(-1, PATCH, PATCH, 3)
-        return Candidates(patches, np.load(folder / _ROWS))
+        patches = np.memmap(folder / _PATCHES, np.uint8, "r").reshape(-1, PATCH[1], PATCH[0], 3)
+        rows = np.load(folder / _ROWS)
     except (OSError, ValueError) as error:
         raise DataError(f"cannot load the candidates in {folder}: {error}") from None
+    if len(patches) != len(rows):
+        raise DataError(f"cannot load the candidates in {folder}: {len(rows)} rows, {len(patches)} patches")
+    return Candidates(patches, rows)
 
 
 def _judged(record: Record, found: Sequence[Detection], scale: float) -> list[tuple[Detection, list[float]]]:
@@ -156,21 +160,25 @@ def patch_of(image: Image, box: Sequence[float]) -> NDArray[np.uint8]:
     """Cut a box out with its surroundings, without aliasing.
 
     Returns:
-        uint8 112 x 112 x 3 BGR; the box is its middle third each way.
+        uint8 96 x 192 x 3 BGR; the box is its middle third each way.
     """
     x1, y1, x2, y2 = box
     width, height = (x2 - x1) * PATCH_WINDOW, (y2 - y1) * PATCH_WINDOW
     # Finer than wanted where the picture has more px, and then averaged.
-    across, down = (min(8, max(1, int(np.ceil(side / PATCH / _COARSER)))) for side in (width, height))
+    across, down = (
+        min(8, max(1, int(np.ceil(side / px / _COARSER))))
+        for side, px in zip((width, height), PATCH, strict=True)
+    )
+    size = PATCH[0] * across, PATCH[1] * down
     matrix = np.array(
         (
-            (width / PATCH / across, 0, (x1 + x2 - width) / 2),
-            (0, height / PATCH / down, (y1 + y2 - height) / 2),
+            (width / size[0], 0, (x1 + x2 - width) / 2),
+            (0, height / size[1], (y1 + y2 - height) / 2),
             (0, 0, 1),
         )
     )
-    fine = cut(image, matrix, (PATCH * across, PATCH * down), cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.resize(fine, (PATCH, PATCH), interpolation=cv2.INTER_AREA), np.uint8)
+    fine = cut(image, matrix, size, cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.resize(fine, PATCH, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def cut(image: Image, matrix: NDArray[np.float64], size: tuple[int, int], border: int) -> NDArray[np.uint8]:
@@ -184,7 +192,7 @@ def cut(image: Image, matrix: NDArray[np.float64], size: tuple[int, int], border
     """
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(
-        image, between_middles(matrix)[:2], size, flags=flags, borderMode=border, borderValue=(114, 114, 114)
+        image, between_middles(matrix)[:2], size, flags=flags, borderMode=border, borderValue=PADDING
     )
     return np.asarray(warped, np.uint8)
 
@@ -200,21 +208,22 @@ def shaken(
         rng: Chooses.
 
     Returns:
-        uint8 64 x 64 x 3 BGR, and the shifts from the other box.
+        uint8 64 x 128 x 3 BGR, and the shifts from the other box.
     """
     scale, offset = np.ones(2), np.zeros(2)
     if rng.random() < _SHAKEN:
         scale = np.exp(np.clip(rng.normal(0, 0.13, 2), -0.25, 0.25))
         offset = np.clip(rng.normal(0, 0.09, 2), -0.2, 0.2)
-    unit = PATCH / PATCH_WINDOW  # px of the patch along a side of the found box
-    centre = PATCH / 2 + offset * unit
-    step = WINDOW * scale * unit / SIZE
-    low = centre - step * SIZE / 2
+    patch_size, size = np.array(PATCH), np.array(SIZE)
+    unit = patch_size / PATCH_WINDOW  # px of the patch along a side of the found box
+    centre = patch_size / 2 + offset * unit
+    step = WINDOW * scale * unit / size
+    low = centre - step * size / 2
     mirrored = rng.random() < 0.5
     matrix = np.array(((step[0], 0, low[0]), (0, step[1], low[1]), (0, 0, 1)))
     if mirrored:
-        matrix = matrix @ np.array(((-1.0, 0, SIZE), (0, 1, 0), (0, 0, 1)))
-    window = cut(patch, matrix, (SIZE, SIZE), cv2.BORDER_REPLICATE)
+        matrix = matrix @ np.array(((-1.0, 0, SIZE[0]), (0, 1, 0), (0, 0, 1)))
+    window = cut(patch, matrix, SIZE, cv2.BORDER_REPLICATE)
     edges = (shifts + _EDGES - np.tile(offset, 2)) / np.tile(scale, 2)
     moved = edges - _EDGES
     if mirrored:
