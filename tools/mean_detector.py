@@ -11,9 +11,10 @@ import argparse
 from pathlib import Path
 
 import torch
+from deepen_detector import blocks
 
-from kplate.darknet.network import Shortcut
 from kplate.nets.darknet import Darknet
+from kplate.training.detector_start import load_state
 
 
 def main() -> None:
@@ -28,9 +29,8 @@ def main() -> None:
     network = Darknet(args.cfg)
     network.load_weights(args.start)
     start = network.state_dict()
-    state = torch.load(args.end, weights_only=True)
-    ends = [i for i, step in enumerate(network.description.steps) if isinstance(step.layer, Shortcut)]
-    added = {str(layer) for end in ends for layer in (end - 2, end - 1)}
+    state = load_state(args.end, frozenset({"average"}), "a detector")
+    added = {str(layer) for block in blocks(network) for layer in block}
     mean = dict(state["average"])
     for name, value in mean.items():
         if value.is_floating_point() and name.split(".")[1] not in added:

@@ -8,7 +8,7 @@ weights that would are zero, and grow in training. (Net2Net, T. Chen et al., ICL
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -22,17 +22,20 @@ Places = list[int]
 """Where the channels of an old layer are in the new one."""
 
 
-def main() -> None:
-    """Widen a network and tell how much its outputs changed."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def run(change: Callable[[Darknet, Darknet], None], about: str | None) -> None:
+    """Give a new network an old one's weights and tell how much its outputs changed.
+
+    Args:
+        change: Sets the new network's weights from the old one's.
+        about: What the command says of itself.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("old_cfg", "old_weights", "new_cfg", "new_weights"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()
     old, new = Darknet(args.old_cfg), new_network(args.new_cfg)
     old.load_weights(args.old_weights)
-    widen(old, new)
+    change(old, new)
     new.save_weights(args.new_weights)
     width, height = old.size
     picture = torch.rand(1, old.channels, height, width)
@@ -99,4 +102,4 @@ def _copy(target: Tensor, source: Tensor, own: Places, read: Places) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(widen, __doc__)
