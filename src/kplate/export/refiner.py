@@ -13,7 +13,7 @@ from kplate.weights import Manifest, fingerprint, write_manifest
 
 _SHAPES: Final = tuple((count, 3, SIZE[1], SIZE[0]) for count in (2, 1, 7))
 #: Lowest scores that are reported: near the best F1 on the validation split of `openimages_plates`, and where
-#: about one in a hundred photographs without a permit shows one.
+#: one or two of a hundred photographs without a permit show one.
 THRESHOLDS: Final = {"license_plate": 0.7, "disabled_sticker": 0.75}
 
 
