@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("files", "plates"),
     ("images", "results", "weights", "raster"),
     ("boxes",),
+    ("linking", "suppression"),
     ("engines", "drawing", "ctc", "reader_light", "reader_views", "darknet", "events"),
     ("reader_network",),
     ("refiner",),

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from kplate.detector import Detector, Head, Rule, decode, suppress, vote
+from kplate.detector import Detector, Head, decode
 from kplate.errors import ImageError, WeightsError
 from kplate.images.letterbox import letterbox
+from kplate.suppression import Rule, suppress, vote
 from kplate.synth.scenes import demo_scene
 from kplate.weights import load
 

@@ -21,8 +21,8 @@ from kplate.errors import ImageError, WeightsError
 from kplate.images import Image, write_image
 from kplate.reader import Reader, Reading
 from kplate.reader_light import Light
-from kplate.recognizer import Recognizer, crop_window, owner
-from kplate.results import Box, Recognition, Vehicle
+from kplate.recognizer import Recognizer, crop_window
+from kplate.results import Box, Recognition
 
 WEIGHTS = Path(kplate.__file__).parent / "weights"
 needs_weights = pytest.mark.skipif(
@@ -146,22 +146,6 @@ def test_sorts_are_told_apart_and_unknown_ones_passed_over() -> None:
     assert [(item.score, item.vehicle) for item in found.permits] == [(0.8, 0)]
     assert [item.vehicle for item in found.plates] == [0]
     assert (found.width, found.height, found.file) == (640, 480, None)
-
-
-def test_the_owner_is_the_smallest_vehicle_that_holds_most_of_a_plate() -> None:
-    vehicles = [
-        Vehicle((0, 0, 600, 400), 0.9),
-        Vehicle((100, 100, 300, 300), 0.9),
-        Vehicle((280, 0, 400, 400), 0.9),
-    ]
-    assert owner((150, 250, 200, 265), vehicles) == 1
-    assert owner((500, 250, 550, 265), vehicles) == 0
-    assert (
-        owner((260, 250, 310, 265), vehicles) == 0
-    )  # the small ones hold 80 and 60 %, the large one all of it
-    assert owner((590, 250, 640, 265), vehicles) is None
-    assert owner((595, 250, 605, 265), vehicles) == 0
-    assert owner((0, 0, 1, 1), []) is None
 
 
 @pytest.mark.parametrize(

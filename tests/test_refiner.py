@@ -44,15 +44,15 @@ def test_windows_hold_the_box_in_their_middle():
     windows = windows_around(boxes, 2.0)
     assert windows[0].tolist() == [0, 17, 40, 29]
     assert (windows[1, 2:] - windows[1, :2] >= 2).all()
-    still = moved_boxes(windows, np.zeros((2, 4), np.float32), 2.0)
-    assert still[0].tolist() == boxes[0].tolist()
 
 
 def test_edges_move_in_sides_of_the_box_and_never_far():
-    windows = np.array(((0, 0, 40, 20),))
-    moved = moved_boxes(windows, np.array(((-0.5, 0.1, 0.25, 9),), np.float32), 2.0)
+    boxes = np.array(((10, 5, 30, 15), (0.3, 0.4, 5.9, 3.8)), np.float32)
+    still = moved_boxes(boxes, np.zeros((2, 4), np.float32))
+    assert still.tolist() == boxes.tolist()  # windows lie on whole px, boxes need not
+    moved = moved_boxes(boxes[:1], np.array(((-0.5, 0.1, 0.25, 9),), np.float32))
     assert moved[0].tolist() == [0, 6, 35, 21]
-    crossed = moved_boxes(windows, np.array(((0.6, 0.6, -0.6, -0.6),), np.float32), 2.0)
+    crossed = moved_boxes(boxes[:1], np.array(((0.6, 0.6, -0.6, -0.6),), np.float32))
     assert (crossed[0, 2:] - crossed[0, :2]).tolist() == [1, 1]
 
 
@@ -135,6 +135,21 @@ def test_a_detector_refines_where_it_can(scene, folder):
     assert plain.refiner is None
     assert alone.refiner is None
     assert plain(image) == alone(image)
+
+
+def test_plates_of_one_vehicle_are_weighed_against_each_other(scene, monkeypatch):
+    image, _ = scene
+    asked = []
+
+    def none_left(plates, scores, vehicles):
+        asked.append((len(plates), len(vehicles)))
+        return scores * 0
+
+    monkeypatch.setattr("kplate.detector.one_plate_each", none_left)
+    assert all(item.label != PLATE for item in Detector(threads=1)(image))
+    assert asked[0] >= (2, 1)
+    assert any(item.label == PLATE for item in Detector(threads=1, refine=False)(image))
+    assert len(asked) == 1
 
 
 def test_no_box_depends_on_the_threshold(scene):

@@ -13,51 +13,34 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate.boxes import iou_matrix
 from kplate.engines import Network, open_model, open_network
 from kplate.engines.sizes import fitting
 from kplate.errors import WeightsError
 from kplate.files import StrPath, printable
 from kplate.images import Image, as_image
 from kplate.images.letterbox import Letterbox, Size, letterbox
+from kplate.linking import one_plate_each
 from kplate.refiner import Refiner, refiner_beside
 from kplate.results import Box
+from kplate.suppression import MOST_BOXES, VOTES_LEAST, Rule, suppress, vote
 from kplate.weights import Manifest
 
 Array = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """When the worse of two boxes of one class goes.
-
-    Attributes:
-        overlap: IoU from which it does.
-        inside: Share of the smaller box within the other from which it does, too.
-        least: The second rule holds for boxes of at least this share of the other's area.
-    """
-
-    overlap: float
-    inside: float = 2.0
-    least: float = 0.0
-
-
+_VEHICLE: Final = "car"
+_PLATE: Final = "license_plate"
 #: Vehicles may stand one before the other, but half a car is no second one.
 _VEHICLE_RULE: Final = Rule(0.5, 0.9, 0.25)
 #: Plates and permits never overlap, and what lies within one is a part of it.
 _PLATE_RULE: Final = Rule(0.3, 0.6)
-_RULES: Final = {"car": _VEHICLE_RULE, "license_plate": _PLATE_RULE, "disabled_sticker": _PLATE_RULE}
+_RULES: Final = {_VEHICLE: _VEHICLE_RULE, _PLATE: _PLATE_RULE, "disabled_sticker": _PLATE_RULE}
 #: For the other classes of a custom network: Darknet's own choice (src/detector.c, nms = .45).
 _OTHER_RULE: Final = Rule(0.45)
-#: Overlap (IoU) from which a box that went has a say on where the kept one lies, and the least share of its
-#: score that it must have.
-_VOTES_FROM: Final = 0.5
-_VOTES_LEAST: Final = 0.5
 #: Boxes of classes that are looked at again count from this score of the detector's on, at the least.
 _LEAST_CANDIDATE: Final = 0.02
-_TINY: Final = 1e-9
-#: Boxes of one class that go into suppression, or vote, at most; pictures hold far fewer.
-_MOST_BOXES: Final = 1000
+#: Vehicles from this score on have one plate each, whether they are reported or not.
+_BEARER: Final = 0.4
 #: exp() of more than this is no size of anything in a picture.
 _LARGEST_LOG: Final = 10.0
 
@@ -130,56 +113,6 @@ def decode(
     half = size * head.anchors[anchor[which]] / 2
     boxes = np.concatenate((centre - half, centre + half), axis=1).astype(np.float32)
     return boxes, scores[which, label].astype(np.float32), label
-
-
-def suppress(boxes: Array, scores: Array, rule: Rule) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression.
-
-    Args:
-        boxes: M x 4 (``x1, y1, x2, y2``).
-        scores: M.
-        rule: When a box goes.
-
-    Returns:
-        Indices of the boxes that stay, by falling score.
-    """
-    order = np.argsort(-scores, kind="stable")[:_MOST_BOXES]
-    areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
-    kept = []
-    while len(order):
-        best, rest = order[0], order[1:]
-        kept.append(best)
-        low = np.maximum(boxes[best, :2], boxes[rest, :2])
-        high = np.minimum(boxes[best, 2:], boxes[rest, 2:])
-        common = np.prod(np.maximum(high - low, 0), axis=1)
-        smaller, larger = np.minimum(areas[best], areas[rest]), np.maximum(areas[best], areas[rest])
-        gone = common > rule.overlap * (smaller + larger - common)
-        gone |= (common > rule.inside * smaller) & (smaller >= rule.least * larger)
-        order = rest[~gone]
-    return np.asarray(kept, np.intp)
-
-
-def vote(kept: Array, kept_scores: Array, boxes: Array, scores: Array) -> Array:
-    """Let all boxes around a kept one have their say on where it lies, by score times overlap.
-
-    Several cells and anchors find one object, each a little beside it; their mean lies closer than the
-    surest. Box voting: S. Gidaris and N. Komodakis, "Object detection via a multi-region and semantic
-    segmentation-aware CNN model", ICCV 2015.
-
-    Args:
-        kept: K x 4 (``x1, y1, x2, y2``), of one class.
-        kept_scores: K.
-        boxes: M x 4, of the same class; the kept ones are among them.
-        scores: M.
-
-    Returns:
-        K x 4.
-    """
-    overlaps = iou_matrix(kept, boxes)
-    heard = (overlaps >= _VOTES_FROM) & (scores >= _VOTES_LEAST * kept_scores[:, None])
-    # In double precision, so that no mean of boxes leaves the picture that all of them lie in.
-    weights = np.where(heard, np.maximum(scores, _TINY) * overlaps, 0).astype(np.float64)
-    return np.asarray(weights @ boxes / weights.sum(1, keepdims=True), np.float32)
 
 
 class Detector:
@@ -287,9 +220,15 @@ class Detector:
             self._first = tuple(map(self._candidates_from, self.labels, self._least))
 
     def _candidates_from(self, label: str, least: float) -> float:
-        """The lowest score that the mean with another score of 1 can raise to the threshold."""
-        if self.refiner is None or label not in self.refiner.labels:
+        """The lowest score of the detector's that matters.
+
+        Of what is looked at again, that which the mean with another score of 1 can raise to the threshold; of
+        vehicles, that from which they have one plate.
+        """
+        if self.refiner is None:
             return least
+        if label not in self.refiner.labels:
+            return min(least, _BEARER) if label == _VEHICLE else least
         return max(least**2, min(least, _LEAST_CANDIDATE))
 
     def __call__(self, image: Image | StrPath, *, size: Size | None = None) -> tuple[Detection, ...]:
@@ -327,17 +266,17 @@ class Detector:
     ) -> tuple[Detection, ...]:
         classes = len(self.labels)
         # Boxes below the threshold are not told, but vote, so that no box depends on the threshold.
-        least = [_VOTES_LEAST * score for score in self._first]
+        least = [VOTES_LEAST * score for score in self._first]
         parts = [decode(self._output(outputs, head), head, classes, least) for head in self.heads]
         boxes, scores, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
         boxes = boxed.restore(boxes)
         sides = boxes[:, 2:] - boxes[:, :2]
         real = np.isfinite(boxes).all(1) & (sides > 0).all(1)
         boxes, scores, labels = boxes[real], scores[real], labels[real]
-        found = []
+        known: dict[int, tuple[Array, Array]] = {}
         for label in sorted(set(labels.tolist())):
             voters = np.flatnonzero(labels == label)
-            voters = voters[np.argsort(-scores[voters], kind="stable")[:_MOST_BOXES]]
+            voters = voters[np.argsort(-scores[voters], kind="stable")[:MOST_BOXES]]
             told = voters[scores[voters] >= self._first[label]]
             name = self.labels[label]
             rule = _RULES.get(name, _OTHER_RULE)
@@ -346,10 +285,23 @@ class Detector:
             if self.refiner and name in self.refiner.labels:
                 voted, sure = self.refiner(image, name, voted, sure)
                 again = suppress(voted, sure, rule)
-                again = again[sure[again] >= self._least[label]]
                 voted, sure = voted[again], sure[again]
-            for (x1, y1, x2, y2), score in zip(voted.tolist(), sure.tolist(), strict=True):
-                found.append(Detection(name, (x1, y1, x2, y2), score))
+            known[label] = voted, sure
+        return self._reported(known)
+
+    def _reported(self, known: dict[int, tuple[Array, Array]]) -> tuple[Detection, ...]:
+        """What of each class is sure enough."""
+        by_name = {self.labels[label]: found for label, found in known.items()}
+        if self.refiner and {_VEHICLE, _PLATE} <= by_name.keys():
+            boxes, scores = by_name[_PLATE]
+            vehicles, sure = by_name[_VEHICLE]
+            lowered = one_plate_each(boxes, scores, vehicles[sure >= _BEARER])
+            known[self.labels.index(_PLATE)] = boxes, lowered
+        found = []
+        for label, (boxes, scores) in known.items():
+            for box, score in zip(boxes.tolist(), scores.tolist(), strict=True):
+                if score >= self._least[label]:
+                    found.append(Detection(self.labels[label], tuple(box), score))
         return tuple(sorted(found, key=lambda detection: -detection.score))
 
     def _output(self, outputs: Mapping[str, Array], head: Head) -> Array:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from kplate.boxes import area, overlap, share
+from kplate.boxes import area, overlap
 from kplate.closer import look_closer
 from kplate.detector import Detection, Detector
 from kplate.files import StrPath
 from kplate.images import Image, as_image
 from kplate.images.letterbox import Size
+from kplate.linking import owner
 from kplate.reader import Reader, Reading
 from kplate.reader_light import light_of
 from kplate.results import Box, Other, Permit, Plate, Point, Recognition, Vehicle
@@ -41,10 +42,6 @@ _READABLE_WIDTH: Final = 40.0
 #: ... so that one whose reading is as good as nothing shows no plate, unless the detector is this sure of it.
 _HOPELESS: Final = 0.001
 _SURELY_A_PLATE: Final = 0.8
-#: A vehicle holds a plate or permit if it covers this share of it ...
-_MOST: Final = 0.5
-#: ... and vehicles that cover nearly as much as the best one does are equal: the smallest of them wins.
-_NEARLY: Final = 0.1
 
 
 class Recognizer:
@@ -158,12 +155,13 @@ class Recognizer:
             for item in found
             if item.label in VEHICLE_LABELS
         )
+        bearers = [vehicle.box for vehicle in vehicles]
         permits = tuple(
-            Permit(item.box, item.score, owner(item.box, vehicles))
+            Permit(item.box, item.score, owner(item.box, bearers))
             for item in found
             if item.label == PERMIT_LABEL
         )
-        plates = self._read_plates(image, [item for item in found if item.label == PLATE_LABEL], vehicles)
+        plates = self._read_plates(image, [item for item in found if item.label == PLATE_LABEL], bearers)
         return Recognition(width, height, 0.0, vehicles, plates, permits, others=self._others(found))
 
     def _others(self, found: Sequence[Detection]) -> tuple[Other, ...] | None:
@@ -176,7 +174,7 @@ class Recognizer:
         )
 
     def _read_plates(
-        self, image: Image, found: Sequence[Detection], vehicles: Sequence[Vehicle]
+        self, image: Image, found: Sequence[Detection], vehicles: Sequence[Box]
     ) -> tuple[Plate, ...]:
         """Read all plates of a picture in one batch."""
         if not found:
@@ -186,7 +184,13 @@ class Recognizer:
         # A single plate may be grey in broad daylight: whether colour says anything, the whole picture shows.
         readings = self.reader.read_batch(crops, light=light_of(image))
         plates = [
-            _plate(reading, item.box, window[:2], item.score, owner(item.box, vehicles))
+            _plate(
+                reading,
+                item.box,
+                window[:2],
+                item.score,
+                owner(item.box, vehicles),
+            )
             for item, window, reading in zip(found, windows, readings, strict=True)
         ]
         return _merged([plate for plate in plates if not _is_none(plate)])
@@ -211,16 +215,6 @@ def crop_window(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
         min(width, max(1, math.ceil(right + across))),
         min(height, max(1, math.ceil(bottom + down))),
     )
-
-
-def owner(box: Box, vehicles: Sequence[Vehicle]) -> int | None:
-    """Return the index of the vehicle that holds most of a box, the smallest if several do; else None."""
-    covered = [share(box, vehicle.box) for vehicle in vehicles]
-    best = max(covered, default=0.0)
-    if best < _MOST:
-        return None
-    equal = [index for index, part in enumerate(covered) if part >= max(_MOST, best - _NEARLY)]
-    return min(equal, key=lambda index: area(vehicles[index].box))
 
 
 def _plate(

@@ -35,6 +35,10 @@ _SURE: Final = 1e-3
 _BATCH: Final = 64
 #: Values per class: how sure, then how far left, top, right and bottom edge move.
 VALUES: Final = 5
+#: Of kplate's own refiner: width and height of its input, px (a plate in the middle of it is 64 x 32 px, so
+#: that letters can be told), and sides of what is cut out, per side of the box.
+SIZE: Final = (128, 64)
+WINDOW: Final = 2.0
 
 
 class Refiner:
@@ -102,7 +106,7 @@ class Refiner:
         first = np.clip(scores, _SURE, 1 - _SURE)
         logits = values[:, 0] + self._trust[index] * np.log(first / (1 - first))
         own = 0.5 * (1 + np.tanh(0.5 * logits))
-        moved = moved_boxes(windows, values[:, 1:], self._window)
+        moved = moved_boxes(boxes, values[:, 1:])
         limit = np.array(image.shape[1::-1], np.float32)
         low = np.clip(moved[:, :2], 0, limit - 1)  # at least one px stays inside
         high = np.clip(moved[:, 2:], low + 1, limit)
@@ -167,22 +171,23 @@ def cut_window(image: Image, window: NDArray[np.intp], size: tuple[int, int]) ->
     )
 
 
-def moved_boxes(windows: NDArray[np.intp], shifts: Array, factor: float) -> Array:
-    """Return where the boxes in the middle of windows lie once their edges have moved.
+def moved_boxes(boxes: Array, shifts: Array) -> Array:
+    """Return where boxes lie once their edges have moved.
+
+    They are moved from where the detector put them, not from the middle of their windows, which lie on whole
+    px: of a small plate that is a coarse place.
 
     Args:
-        windows: M x 4, as :func:`windows_around` gives them.
+        boxes: M x 4, ``x1, y1, x2, y2`` in px.
         shifts: M x 4: how far left, top, right and bottom edge move, in sides of the box.
-        factor: As for :func:`windows_around`.
 
     Returns:
         float32 M x 4, at least one px each way.
     """
-    centre = (windows[:, :2] + windows[:, 2:]) / 2
-    sides = (windows[:, 2:] - windows[:, :2]) / factor
+    sides = boxes[:, 2:] - boxes[:, :2]
     shifts = np.clip(shifts, -_FARTHEST, _FARTHEST)
-    low = centre + (shifts[:, :2] - 0.5) * sides
-    high = centre + (shifts[:, 2:] + 0.5) * sides
+    low = boxes[:, :2] + shifts[:, :2] * sides
+    high = boxes[:, 2:] + shifts[:, 2:] * sides
     return np.concatenate((low, np.maximum(high, low + 1)), axis=1).astype(np.float32)
 
 

@@ -11,8 +11,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 from kplate import Detector  # noqa: E402
 from kplate.cli import main  # noqa: E402
 from kplate.errors import DataError  # noqa: E402
-from kplate.nets.refiner import SIZE  # noqa: E402
-from kplate.refiner import Refiner  # noqa: E402
+from kplate.refiner import SIZE, Refiner  # noqa: E402
 from kplate.training.data_swapped import write  # noqa: E402
 from kplate.training.refiner import LATEST, Training, load_average  # noqa: E402
 from kplate.training.refiner import main as train  # noqa: E402

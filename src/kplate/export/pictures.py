@@ -15,7 +15,7 @@ from kplate.images import Image, find_images, read_image
 from kplate.images.letterbox import letterbox
 from kplate.reader_network import ReaderNetwork
 from kplate.reader_views import as_batch, normalised_batch
-from kplate.refiner import cut_window, windows_around
+from kplate.refiner import SIZE, WINDOW, cut_window, windows_around
 
 Array = NDArray[np.float32]
 
@@ -30,9 +30,7 @@ _CHECKED: Final = 71_002
 _SIZES: Final = ((1280, 720), (640, 640), (720, 960))
 _CHECKED_SCENES: Final = 8
 _CHECKED_CROPS: Final = 48
-#: What a refiner is shown: sides per side of the box, px, and how far edges lie from the box's.
-_WINDOW: Final = 2.0
-_WINDOW_SIZE: Final = (128, 64)
+#: How far the edges of what a refiner is shown lie from the box's, in sides of it.
 _BESIDE: Final = 0.08
 
 
@@ -107,8 +105,8 @@ def _windows(seed: int, count: int) -> Iterator[Image]:
         boxes = np.asarray(things, np.float32).reshape(-1, 4)[: count - done]
         sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
         moved = (boxes + sides * rng.normal(0, _BESIDE, boxes.shape)).astype(np.float32)
-        for window in windows_around(moved, _WINDOW):
-            yield cut_window(scene.image, window, _WINDOW_SIZE)
+        for window in windows_around(moved, WINDOW):
+            yield cut_window(scene.image, window, SIZE)
         done += len(boxes)
 
 

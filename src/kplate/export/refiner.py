@@ -8,7 +8,8 @@ import torch
 
 from kplate.export.detector import fuse
 from kplate.export.onnx import export_onnx
-from kplate.nets.refiner import SIZE, WINDOW, RefinerNet
+from kplate.nets.refiner import RefinerNet
+from kplate.refiner import SIZE, WINDOW
 from kplate.weights import Manifest, fingerprint, write_manifest
 
 _SHAPES: Final = tuple((count, 3, SIZE[1], SIZE[0]) for count in (2, 1, 7))

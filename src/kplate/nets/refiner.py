@@ -6,12 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kplate.refiner import VALUES
+from kplate.refiner import SIZE, VALUES
 
-#: Width and height of its input, px: a plate in the middle of it is 64 x 32 px, so that letters can be told.
-SIZE: Final = (128, 64)
-#: Sides of what is cut out, per side of the box.
-WINDOW: Final = 2.0
 #: Channels at 1/2, 1/4, 1/8 and 1/16 of the input, and of the layers that see all of it.
 _WIDTHS: Final = (24, 48, 96, 128)
 _LAST: Final = 160

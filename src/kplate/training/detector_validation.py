@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kplate.detector import Head, Rule, decode, suppress
+from kplate.detector import Head, decode
 from kplate.images import read_image
 from kplate.images.letterbox import letterbox
 from kplate.nets.darknet import Darknet
+from kplate.suppression import Rule, suppress
 from kplate.training.data import Array, Record
 from kplate.training.metrics import Found, score_class
 

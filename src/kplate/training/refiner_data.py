@@ -14,8 +14,7 @@ from kplate.boxes import iou_matrix, share_matrix
 from kplate.detector import Detection, Detector
 from kplate.errors import DataError
 from kplate.images import Image, read_image
-from kplate.nets.refiner import SIZE, WINDOW
-from kplate.refiner import PADDING
+from kplate.refiner import PADDING, SIZE, WINDOW
 from kplate.training.data import CLASSES, Pool, Record
 from kplate.training.data_augment import between_middles
 
