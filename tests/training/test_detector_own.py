@@ -370,19 +370,58 @@ def test_other_classes_get_pictures_and_masks_of_their_own(shapes: Path, tmp_pat
     assert set(batch.objects[:, 1]) == {0, 1}
 
 
-def test_two_processes_train_one_network(shapes: Path, tmp_path: Path) -> None:
-    """What `torchrun --nproc-per-node 2` does, on processors (gloo)."""
+#: A step of two processes, the network held in a cycle. Each says which threads of the group are left.
+STEP = """
+from pathlib import Path
+import torch
+from kplate.training.reader_parallel import Ranks
+
+class Held:
+    def __init__(self, network):
+        self.network, self.held = network, self
+
+def learn(ranks):
+    held = Held(ranks.wrap(torch.nn.Linear(3, 2)))
+    held.network(torch.full((4, 3), float(ranks.rank))).sum().backward()
+    return held.network.module.weight.grad[0].tolist()
+
+def threads():
+    names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+    return [name for name in names if "gloo" in name]
+
+ranks = Ranks.from_environment()
+gradient, agreed, before = learn(ranks), ranks.agree(ranks.rank + 5.0), len(threads()) > 0
+ranks.leave()
+print(f"rank {ranks.rank} of {ranks.world}:", gradient, agreed, before, threads(), flush=True)
+"""
+
+
+def said_by_two(arguments: list[str], tmp_path: Path) -> list[str]:
+    """What each of two processes of a run prints, the first one's first; the run has to succeed."""
     logs = tmp_path / "logs"
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-        "--redirects", "3", "--log-dir", str(logs), "-m",
-        "kplate", "train", "detector", "--data", str(shapes / "shapes.data"),
-        "--cfg", str(shapes / "tiny.cfg"), "--out", str(tmp_path / "run"), "--steps", "4", "--batch", "2",
-    ]  # fmt: skip
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [sys.executable, "-m", *torchrun, "--redirects", "3", "--log-dir", str(logs), *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     said = ["".join(path.read_text() for path in sorted(logs.rglob(f"{rank}/std*.log"))) for rank in (0, 1)]
     assert done.returncode == 0, (done.stderr, said)
+    return said
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed in /proc")
+def test_no_thread_of_the_group_outlives_it(tmp_path: Path) -> None:
+    """One that did would now and then abort the process as it ends."""
+    (tmp_path / "step.py").write_text(STEP)
+    said = said_by_two([str(tmp_path / "step.py")], tmp_path)
+    for rank in (0, 1):
+        assert f"rank {rank} of 2: [2.0, 2.0, 2.0] [5.0] True []" in said[rank]
+
+
+def test_two_processes_train_one_network(shapes: Path, tmp_path: Path) -> None:
+    """What `torchrun --nproc-per-node 2` does, on processors (gloo)."""
+    arguments = ["-m", "kplate", "train", "detector", "--data", str(shapes / "shapes.data")]
+    arguments += ["--cfg", str(shapes / "tiny.cfg"), "--out", str(tmp_path / "run"), "--steps", "4"]
+    said = said_by_two([*arguments, "--batch", "2"], tmp_path)
     assert "to use it: kplate read" in said[0]
     assert "to use it" not in said[1]
     state = torch.load(tmp_path / "run" / "last.pt", weights_only=True)

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, IterableDataset
 
 from kplate.darknet.weights import Header
@@ -153,16 +152,10 @@ class Training:
         plain = [p for p in self.network.parameters() if p.dim() <= 1]
         groups = [{"params": decayed, "weight_decay": settings.decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.99))
-        self._wrapped = self._wrap()
+        self._wrapped = ranks.wrap(self.network)
         self.step, self.minutes = 0, 0.0
         self.best: Validation | None = None
         self.stopped = False
-
-    def _wrap(self) -> nn.Module:
-        if self._ranks.world == 1:
-            return self.network
-        cuda = self._ranks.device.type == "cuda"
-        return DistributedDataParallel(self.network, device_ids=[self._ranks.device] if cuda else None)
 
     @property
     def progress(self) -> float:

@@ -1,14 +1,17 @@
 """One process or several that train together (``torchrun``), each on a graphics card or on processors."""
 
+import gc
 import os
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
+
+# Before any group exists: its functions' default is the group of the moment when it is first imported, which
+# `DistributedDataParallel` does. It would hold that group for good, and its threads with it; see `leave`.
+import torch.distributed.nn.functional
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-
-from kplate.nets.readers import ReaderNet
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Ranks:
         """Whether this process validates and writes the files."""
         return self.rank == 0
 
-    def wrap(self, network: ReaderNet) -> nn.Module:
+    def wrap(self, network: nn.Module) -> nn.Module:
         """Let the processes average their gradients of a network."""
         if self.world == 1:
             return network
@@ -62,8 +65,13 @@ class Ranks:
         return [float(value) for value in shared.tolist()]
 
     def leave(self) -> None:
-        """Part from the other processes."""
+        """Part from the other processes.
+
+        The threads of the group end with the last reference to it, and have to end here: one that lets go of
+        a tensor while the interpreter shuts down aborts the process (pytorch/pytorch#190489).
+        """
         if self.world > 1:
+            gc.collect()  # wrapped networks that are part of a cycle hold a reference
             dist.destroy_process_group()
 
 
