@@ -19,7 +19,7 @@ LONGEST_FILE = 400
 #: Rooms from the bottom up. A module may import from its own room and from the layers below it; the rooms of
 #: one layer know nothing of one another, unless NEIGHBOURS says so.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("classes", "errors"),
     ("files", "plates"),
     ("images", "results", "weights", "raster"),
     ("boxes",),
@@ -53,7 +53,6 @@ WORKSHOPS = ("kplate.nets", "kplate.synth", "kplate.training", "kplate.export")
 TRAINING = ("torch", "tensorflow", "onnx", "onnxscript")
 #: What reading with the default engine does without.
 HEAVY = (*TRAINING, "openvino", "ai_edge_litert")
-#: , "tensorflow", "onnx", "onnxscript", "openvino", "ai_edge_litert")
 
 
 def modules() -> list[Path]:

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from kplate.classes import CAR, DISABLED_STICKER, LICENSE_PLATE
 from kplate.engines import Network, open_model, open_network
 from kplate.engines.sizes import fitting
 from kplate.errors import WeightsError
@@ -28,13 +29,11 @@ from kplate.weights import Manifest
 Array = NDArray[np.float32]
 
 
-_VEHICLE: Final = "car"
-_PLATE: Final = "license_plate"
 #: Vehicles may stand one before the other, but half a car is no second one.
 _VEHICLE_RULE: Final = Rule(0.5, 0.9, 0.25)
 #: Plates and permits never overlap, and what lies within one is a part of it.
 _PLATE_RULE: Final = Rule(0.3, 0.6)
-_RULES: Final = {_VEHICLE: _VEHICLE_RULE, _PLATE: _PLATE_RULE, "disabled_sticker": _PLATE_RULE}
+_RULES: Final = {CAR: _VEHICLE_RULE, LICENSE_PLATE: _PLATE_RULE, DISABLED_STICKER: _PLATE_RULE}
 #: For the other classes of a custom network: Darknet's own choice (src/detector.c, nms = .45).
 _OTHER_RULE: Final = Rule(0.45)
 #: Boxes of classes that are looked at again count from this score of the detector's on, at the least.
@@ -228,7 +227,7 @@ class Detector:
         if self.refiner is None:
             return least
         if label not in self.refiner.labels:
-            return min(least, _BEARER) if label == _VEHICLE else least
+            return min(least, _BEARER) if label == CAR else least
         return max(least**2, min(least, _LEAST_CANDIDATE))
 
     def __call__(self, image: Image | StrPath, *, size: Size | None = None) -> tuple[Detection, ...]:
@@ -292,11 +291,11 @@ class Detector:
     def _reported(self, known: dict[int, tuple[Array, Array]]) -> tuple[Detection, ...]:
         """What of each class is sure enough."""
         by_name = {self.labels[label]: found for label, found in known.items()}
-        if self.refiner and {_VEHICLE, _PLATE} <= by_name.keys():
-            boxes, scores = by_name[_PLATE]
-            vehicles, sure = by_name[_VEHICLE]
+        if self.refiner and {CAR, LICENSE_PLATE} <= by_name.keys():
+            boxes, scores = by_name[LICENSE_PLATE]
+            vehicles, sure = by_name[CAR]
             lowered = one_plate_each(boxes, scores, vehicles[sure >= _BEARER])
-            known[self.labels.index(_PLATE)] = boxes, lowered
+            known[self.labels.index(LICENSE_PLATE)] = boxes, lowered
         found = []
         for label, (boxes, scores) in known.items():
             for box, score in zip(boxes.tolist(), scores.tolist(), strict=True):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from kplate.boxes import area, overlap
+from kplate.classes import CAR, CLASSES, DISABLED_STICKER, LICENSE_PLATE, VEHICLES
 from kplate.closer import look_closer
 from kplate.detector import Detection, Detector
 from kplate.files import StrPath
@@ -18,13 +19,7 @@ from kplate.reader import Reader, Reading
 from kplate.reader_light import light_of
 from kplate.results import Box, Other, Permit, Plate, Point, Recognition, Vehicle
 
-#: Labels of a detector that are vehicles: kplate's own class, and those of COCO-trained detectors.
-VEHICLE_LABELS: Final = frozenset({"car", "bus", "truck", "van", "motorcycle", "motorbike"})
-PLATE_LABEL: Final = "license_plate"
-PERMIT_LABEL: Final = "disabled_sticker"
-_KNOWN_LABELS: Final = VEHICLE_LABELS | {PLATE_LABEL, PERMIT_LABEL}
-#: The class of vehicles that needs no name.
-_PLAIN_VEHICLE: Final = "car"
+_KNOWN_LABELS: Final = VEHICLES | set(CLASSES)
 
 #: How much a plate's box grows before it is cut out: share of its width to the left and right, share of
 #: its height above and below. The reader finds the plate's corners itself, so it may see some of its
@@ -147,21 +142,21 @@ class Recognizer:
             return Recognition(width, height, 0.0, others=self._others(()))
         seen = list(self.detector(image))
         if self.closer:
-            seen += look_closer(self.detector, image, seen, VEHICLE_LABELS, PLATE_LABEL)
+            seen += look_closer(self.detector, image, seen, VEHICLES, LICENSE_PLATE)
         found = [replace(item, box=_clipped(item.box, width, height)) for item in seen]
         found = [item for item in found if area(item.box) > 0]
         vehicles = tuple(
-            Vehicle(item.box, item.score, None if item.label == _PLAIN_VEHICLE else item.label)
+            Vehicle(item.box, item.score, None if item.label == CAR else item.label)
             for item in found
-            if item.label in VEHICLE_LABELS
+            if item.label in VEHICLES
         )
         bearers = [vehicle.box for vehicle in vehicles]
         permits = tuple(
             Permit(item.box, item.score, owner(item.box, bearers))
             for item in found
-            if item.label == PERMIT_LABEL
+            if item.label == DISABLED_STICKER
         )
-        plates = self._read_plates(image, [item for item in found if item.label == PLATE_LABEL], bearers)
+        plates = self._read_plates(image, [item for item in found if item.label == LICENSE_PLATE], bearers)
         return Recognition(width, height, 0.0, vehicles, plates, permits, others=self._others(found))
 
     def _others(self, found: Sequence[Detection]) -> tuple[Other, ...] | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kplate.classes import CLASSES
 from kplate.errors import DataError
 from kplate.images import write_image
-from kplate.training.data import CLASSES
 from kplate.training.data_formats import BoxData, listed, load_boxes
 
 #: The boxes of the two pictures, which are 200 x 100 px: class and x1, y1, x2, y2.

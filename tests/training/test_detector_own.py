@@ -13,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
+from kplate.classes import CLASSES  # noqa: E402
 from kplate.darknet.cfg import CfgError  # noqa: E402
 from kplate.darknet.network import read_network  # noqa: E402
 from kplate.detector import Detector  # noqa: E402
@@ -21,7 +22,7 @@ from kplate.images import write_image  # noqa: E402
 from kplate.nets import yolov4  # noqa: E402
 from kplate.nets.darknet import NANO_CFG  # noqa: E402
 from kplate.training import data_augment  # noqa: E402
-from kplate.training.data import CLASSES, open_pools  # noqa: E402
+from kplate.training.data import open_pools  # noqa: E402
 from kplate.training.data_augment import Sampler, move, slant  # noqa: E402
 from kplate.training.data_own import open_data, parts_of  # noqa: E402
 from kplate.training.detector import Settings, Training, load_average, main, parse  # noqa: E402

@@ -8,12 +8,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
+from kplate.classes import CLASSES  # noqa: E402
 from kplate.errors import DataError, WeightsError  # noqa: E402
 from kplate.export.detector import Facts, export_detector  # noqa: E402
 from kplate.nets.darknet import Head  # noqa: E402
 from kplate.nets.losses import DetectionLoss, Targets, complete_iou, match  # noqa: E402
 from kplate.synth.scenes import procedural_scene  # noqa: E402
-from kplate.training.data import CLASSES, load_folder, open_pools  # noqa: E402
+from kplate.training.data import load_folder, open_pools  # noqa: E402
 from kplate.training.data_augment import move  # noqa: E402
 from kplate.training.data_corrected import CORRECTED_PLATES, correct, corrections  # noqa: E402
 from kplate.training.data_own import open_data  # noqa: E402

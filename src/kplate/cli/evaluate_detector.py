@@ -7,6 +7,7 @@ from typing import Final
 
 from rich.text import Text
 
+from kplate.classes import CAR, DISABLED_STICKER, LICENSE_PLATE, VEHICLES
 from kplate.cli.common import FAILED, Screen, prepare_file, write_json_line
 from kplate.cli.evaluate_tables import plain_table
 from kplate.cli.labelled_boxes import load_boxes
@@ -25,14 +26,13 @@ from kplate.evaluation.boxes_report import (
 )
 from kplate.evaluation.boxes_summary import BoxSummary, misses, needless, summarise_boxes, width_name
 from kplate.images import Image
-from kplate.recognizer import PLATE_LABEL, VEHICLE_LABELS
 from kplate.results import json_line
 
 #: Boxes below this score do not change AP50 in the second decimal.
 _LEAST_SCORE: Final = 0.01
 #: Arguments of `kplate evaluate` that say something about readings.
 _OF_READINGS: Final = ("cropped", "also", "against", "reader")
-_ONLY_NAMES: Final = {"vehicles": "car", "plates": "license_plate", "permits": "disabled_sticker"}
+_ONLY_NAMES: Final = {"vehicles": CAR, "plates": LICENSE_PLATE, "permits": DISABLED_STICKER}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         found = list(eager(image))
         if args.closer:
             sure = [item for item in found if item.score >= own.threshold(item.label)]
-            found += look_closer(own, image, sure, VEHICLE_LABELS, PLATE_LABEL)
+            found += look_closer(own, image, sure, VEHICLES, LICENSE_PLATE)
         return found
 
     with screen.progress(len(samples), "pictures") as advance:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kplate.classes import CLASSES
 from kplate.errors import DataError
 from kplate.evaluation.boxes import BoxSample, LabelledBox
 from kplate.files import printable
@@ -80,7 +81,7 @@ def _read(
     path: Path, classes: Sequence[str], labels: str | None, split: str | None
 ) -> "tuple[list[Record], list[str]]":
     # Here, not above: no other command needs the workshop that networks are trained in.
-    from kplate.training.data import CLASSES, load_lines
+    from kplate.training.data import load_lines
     from kplate.training.data_formats import load_boxes as read
 
     if labels is None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from kplate.classes import CLASSES
 from kplate.errors import DataError
 from kplate.evaluation.data import LABELS_FILE
 from kplate.files import printable
@@ -20,8 +21,6 @@ from kplate.synth.scenes import Scene, procedural_scene
 from kplate.synth.swapping import Photograph, PlateTruth, add_stickers, swap_plates
 
 Label = dict[str, Any]
-#: Classes by the numbers that scenes give them.
-_CLASSES: Final = ("car", "license_plate", "disabled_sticker")
 #: Vehicles that only a model has seen, and not clearly, are neither right nor wrong to find.
 _SURE_VEHICLE: Final = 0.5
 #: Plates of which less than this share lies in the picture may be found or not.
@@ -60,7 +59,7 @@ def _drawn_label(drawn: Scene) -> Label:
     ]
     return {
         **_scene_label(plates, drawn.vehicles, drawn.permits),
-        "ignored": [{"class": _CLASSES[label], "box": _rounded(box)} for label, box in drawn.unsure],
+        "ignored": [{"class": CLASSES[label], "box": _rounded(box)} for label, box in drawn.unsure],
     }
 
 
@@ -131,7 +130,7 @@ class PlateSwapper:
         label = _scene_label(plates, done.vehicles, done.permits)
         cut = [found.box for found in done.plates if _shown(found.box, image) < _WELL_SHOWN]
         label["ignored"] = [
-            {"class": _CLASSES[kind], "box": _rounded(_clipped(box, image))}
+            {"class": CLASSES[kind], "box": _rounded(_clipped(box, image))}
             for kind, boxes in enumerate((unsure, cut))
             for box in boxes
         ]

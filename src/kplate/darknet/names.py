@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from kplate.classes import CLASSES, LICENSE_PLATE
 from kplate.darknet.cfg import CfgError, read_text
 from kplate.darknet.network import Network
 from kplate.files import StrPath, printable
 
 #: What others call kplate's own classes, in small letters and with `_` for blanks and hyphens.
 _OWN: Final = {
-    "car": "car",
-    "license_plate": "license_plate",
-    "plate": "license_plate",
-    "disabled_sticker": "disabled_sticker",
+    **{name: name for name in CLASSES},
+    "plate": LICENSE_PLATE,
 }
 
 

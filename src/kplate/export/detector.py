@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from kplate.classes import CAR, CLASSES, DISABLED_STICKER, LICENSE_PLATE
 from kplate.export.onnx import export_onnx
 from kplate.nets.darknet import Darknet
-from kplate.training.data import CLASSES
 from kplate.weights import Manifest, fingerprint, write_manifest
 
 _Net = TypeVar("_Net", bound=nn.Module)
@@ -18,7 +18,7 @@ _Net = TypeVar("_Net", bound=nn.Module)
 SHAPES = ((2, 3, 416, 416), (1, 3, 256, 416), (1, 3, 640, 384), (3, 3, 96, 128))
 #: Lowest scores that are reported: a little below those of the best F1 on the validation split of
 #: `openimages_plates`; permits are held to more, for badges look like them.
-THRESHOLDS = {"car": 0.5, "license_plate": 0.55, "disabled_sticker": 0.6}
+THRESHOLDS = {CAR: 0.5, LICENSE_PLATE: 0.55, DISABLED_STICKER: 0.6}
 #: The same for other classes, of which nothing is known: Darknet's own.
 OTHER_THRESHOLD = 0.25
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import torch
 
+from kplate.classes import DISABLED_STICKER, LICENSE_PLATE
 from kplate.export.detector import fuse
 from kplate.export.onnx import export_onnx
 from kplate.nets.refiner import RefinerNet
@@ -15,7 +16,7 @@ from kplate.weights import Manifest, fingerprint, write_manifest
 _SHAPES: Final = tuple((count, 3, SIZE[1], SIZE[0]) for count in (2, 1, 7))
 #: Lowest scores that are reported: near the best F1 on the validation split of `openimages_plates`, and where
 #: one or two of a hundred photographs without a permit show one.
-THRESHOLDS: Final = {"license_plate": 0.7, "disabled_sticker": 0.75}
+THRESHOLDS: Final = {LICENSE_PLATE: 0.7, DISABLED_STICKER: 0.75}
 
 
 def export_refiner(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kplate import weights as manifests
+from kplate.classes import CLASSES
 from kplate.darknet.model import load_model
 from kplate.errors import KplateError, WeightsError
 from kplate.export.libraries import require
@@ -191,7 +192,6 @@ def _trained_reader(checkpoint: Path, told: Told, folder: Path) -> dict[str, Sou
 def _trained_detector(checkpoint: Path, told: Told, folder: Path) -> Source:
     from kplate.export.detector import export_detector, facts_of
     from kplate.nets.darknet import NANO_CFG
-    from kplate.training.data import CLASSES
     from kplate.training.detector_start import load_average, load_state
 
     cfg, known = told.cfg, load_state(checkpoint)

@@ -21,7 +21,6 @@ from kplate.errors import DataError
 from kplate.images import read_image
 from kplate.training.data_corrected import CORRECTED_PLATES, correct, corrections
 
-CLASSES = ("car", "license_plate", "disabled_sticker")
 CAR, PLATE, PERMIT = range(3)
 CLASS_NAMES = {
     **dict.fromkeys(("car", "truck", "bus", "ambulance", "van", "taxi", "vehicle"), CAR),

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate.training.data import CLASSES, PERMIT, PLATE, Array, Pool, Record
+from kplate.classes import CLASSES
+from kplate.training.data import PERMIT, PLATE, Array, Pool, Record
 
 Image = NDArray[np.uint8]
 

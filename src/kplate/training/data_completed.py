@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from kplate.boxes import iou_matrix
+from kplate.classes import CLASSES
 from kplate.detector import Detection, Detector
 from kplate.images import read_image
-from kplate.training.data import CAR, CLASSES, PLATE, SOURCES, Array, Record, load_source
+from kplate.training.data import CAR, PLATE, SOURCES, Array, Record, load_source
 
 #: Scores from which a finding is a label, and from which it is ignored.
 SURE = {CAR: 0.65, PLATE: 0.7}

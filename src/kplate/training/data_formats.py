@@ -19,9 +19,10 @@ from typing import Final
 import numpy as np
 import PIL.Image
 
+from kplate.classes import CLASSES
 from kplate.errors import DataError
 from kplate.files import printable
-from kplate.training.data import CLASS_NAMES, CLASSES, IGNORED_CLASSES, Array, Record
+from kplate.training.data import CLASS_NAMES, IGNORED_CLASSES, Array, Record
 from kplate.training.data_formats_readers import Entry, LabelledBox, Labels, open_labels
 
 #: Boxes may leave the picture by so many px, and by this share of its side: labels are rounded.

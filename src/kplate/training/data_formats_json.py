@@ -6,6 +6,7 @@ from json.decoder import JSONDecoder
 from pathlib import Path
 from typing import Any, Final
 
+from kplate.classes import CAR, DISABLED_STICKER, LICENSE_PLATE
 from kplate.errors import DataError
 from kplate.files import printable
 from kplate.training.data import SURE_VEHICLE
@@ -20,7 +21,7 @@ from kplate.training.data_formats_readers import (
 )
 
 #: Lists of a line that hold boxes of one class.
-_LISTS: Final = {"plates": "license_plate", "vehicles": "car", "permits": "disabled_sticker"}
+_LISTS: Final = {"plates": LICENSE_PLATE, "vehicles": CAR, "permits": DISABLED_STICKER}
 _BLANKS: Final = " \t\r\n"
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from kplate.classes import CLASSES
 from kplate.darknet.cfg import read_text
 from kplate.darknet.network import read_network
 from kplate.errors import DataError
 from kplate.files import printable
-from kplate.training.data import CLASSES, SOURCES, Memory, Pool, Record, open_pools
+from kplate.training.data import SOURCES, Memory, Pool, Record, open_pools
 from kplate.training.data_formats import BoxData, listed, load_boxes
 from kplate.training.data_formats_readers import (
     LABELS_FILE,

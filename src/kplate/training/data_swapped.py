@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kplate.classes import CLASSES
 from kplate.errors import DataError
 from kplate.images import Image
 from kplate.synth import compositing as comp
@@ -27,7 +28,7 @@ from kplate.synth.swapping import (
     add_stickers,
     swap_plates,
 )
-from kplate.training.data import CAR, CLASSES, SURE_VEHICLE
+from kplate.training.data import CAR, SURE_VEHICLE
 from kplate.training.data_augment import between_middles
 from kplate.training.data_corrected import CORRECTED_PLATES, correct, corrections
 

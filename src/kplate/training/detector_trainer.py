@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from kplate.classes import CLASSES
 from kplate.darknet.weights import Header
 from kplate.errors import DataError
 from kplate.files import printable, write_atomic
 from kplate.nets.losses import DetectionLoss, Targets
 from kplate.training.curves import Curves
-from kplate.training.data import CLASSES
 from kplate.training.data_augment import Batch, Sampler
 from kplate.training.data_own import TrainingData
 from kplate.training.detector_cfg import fit_cfg

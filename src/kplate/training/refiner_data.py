@@ -11,17 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kplate.boxes import iou_matrix, share_matrix
+from kplate.classes import CLASSES, DISABLED_STICKER, LICENSE_PLATE
 from kplate.detector import Detection, Detector
 from kplate.errors import DataError
 from kplate.images import Image, read_image
 from kplate.refiner import PADDING, SIZE, WINDOW
-from kplate.training.data import CLASSES, Pool, Record
+from kplate.training.data import Pool, Record
 from kplate.training.data_augment import between_middles
 
 Array = NDArray[np.float32]
 
 #: The classes that it knows. Vehicles it set worse than the detector, which sees all of them at 416 px.
-REFINED: Final = ("license_plate", "disabled_sticker")
+REFINED: Final = (LICENSE_PLATE, DISABLED_STICKER)
 #: Patches are kept with more around the box than the network sees, so that boxes can be shaken.
 PATCH_WINDOW: Final = 3.0
 _PATCHES: Final = "patches.bin"
@@ -32,8 +33,8 @@ PATCH: Final = (192, 96)
 _SIZES: Final = (352, 416, 416, 512, 640, 640, 704)
 #: Lowest score of what is looked at, how many boxes a picture gives at most, and how many of them on nothing.
 LEAST_SCORE: Final = 0.03
-_MOST: Final = {"license_plate": 30, "disabled_sticker": 20}
-_NEEDLESS: Final = {"license_plate": 8, "disabled_sticker": 3}
+_MOST: Final = {LICENSE_PLATE: 30, DISABLED_STICKER: 20}
+_NEEDLESS: Final = {LICENSE_PLATE: 8, DISABLED_STICKER: 3}
 #: Overlap (IoU) from which a box has found the labelled one, and up to which it has found nothing.
 FOUND: Final = 0.35
 _NOTHING: Final = 0.2
