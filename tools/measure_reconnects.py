@@ -64,7 +64,7 @@ def main() -> None:
                 time.sleep(5)
             watch_memory(watcher.pid, args.minutes)
             values = read(status)
-            print(f"{values['frames']} frames, {values['read']} of them read; {values['sightings']} cars told")
+            print(f"{values['frames']} frames, {values['read']} read; {values['sightings']} cars told")
         finally:
             server.kill()
             watcher.terminate()
