@@ -24,6 +24,14 @@ def printable(path: StrPath) -> str:
     )
 
 
+def is_file(path: StrPath) -> bool:
+    """Whether there is a file of this name; there is none where the system would not take the name."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # too long, or with a null byte
+        return False
+
+
 def reason_of(error: OSError) -> str:
     """Say in a few words why the operating system refused, such as ``permission denied``."""
     return (error.strerror or str(error) or type(error).__name__).lower()

@@ -129,6 +129,34 @@ def test_labels_from_elsewhere_and_a_darknet_folder(kplate: Run, data: Path, stu
     assert done.lines[0]["pictures"] == 1
 
 
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (label("a.png", plates=[{"box": [9, 9, 9, 30]}]), "has no area"),
+        (label("a.png", plates=[{"box": [9, 9, float("nan"), 30]}]), 'without a "box" of four numbers'),
+        (label("a.png", plates=[{"box": [9, 9]}]), 'without a "box" of four numbers'),
+        (label("a.png", plates=[{"box": [900, 900, 950, 930]}]), "outside the picture"),
+        (label("a.png", plates=[None]), 'without a "box" of four numbers'),
+        (label("a.png", negatives=[1]), '"negatives" has 1 values, not 3'),
+        ("[" * 100_000, "not JSON"),
+        ("{", "not JSON"),
+    ],
+)
+def test_wrong_labels_from_elsewhere(
+    row: str, reason: str, kplate: Run, data: Path, stub_weights: Path
+) -> None:
+    (data.parent / "mine.jsonl").write_text("\n".join((row, label("b.png", plates=[{"box": BOX}]))))
+    arguments = ("--weights", stub_weights, "--json", "--report", "r.html")
+    done = kplate("evaluate", "detector", data, "--labels", "mine.jsonl", *arguments)
+    assert done.status == 1
+    assert done.err.startswith("kplate: mine.jsonl, line 1: ")
+    assert reason in done.err
+    assert done.lines[0]["pictures"] == 1
+    done = kplate("evaluate", "detector", data, "--ignore", "mine.jsonl", *arguments)
+    assert (done.status, len(done.err.splitlines())) == (1, 1)
+    assert reason in done.err
+
+
 def test_what_labels_leave_out_can_be_ignored(kplate: Run, data: Path, stub_weights: Path) -> None:
     command = ("evaluate", "detector", data, "--weights", stub_weights, "--json")
     (needless,) = kplate(*command).lines[0]["needless"]

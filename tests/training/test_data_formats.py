@@ -11,6 +11,7 @@ from kplate.classes import CLASSES
 from kplate.errors import DataError
 from kplate.images import write_image
 from kplate.training.data_formats import BoxData, listed, load_boxes
+from kplate.training.data_own import parts_of
 
 #: The boxes of the two pictures, which are 200 x 100 px: class and x1, y1, x2, y2.
 BOXES = {"a.png": [("car", (20, 10, 120, 90)), ("license_plate", (60, 70, 90, 80))], "b.png": []}
@@ -181,6 +182,7 @@ def of_box(folder: Path, box: object, label: str = "car", more: tuple[object, ..
         ([1, 2, 3], 'without a "box" of four numbers'),
         ([1, 2, 3, "x"], 'without a "box" of four numbers'),
         ([1, 2, 3, float("nan")], 'without a "box" of four numbers'),
+        ([1, 2, 3, 10**400], 'without a "box" of four numbers'),
     ],
 )
 def test_wrong_boxes_are_listed_with_their_line(pictures: Path, box: object, said: str) -> None:
@@ -222,6 +224,7 @@ def test_pictures_that_are_missing_damaged_or_labelled_twice(pictures: Path) -> 
     [
         ("0 0.5 0.5 0.5", "is no `class x y width height`"),
         ("5 0.5 0.5 0.1 0.1", "unknown class '5': there are 2, from 0 on"),
+        ("9" * 5000 + " 0.5 0.5 0.1 0.1", "unknown class '999"),
         ("0 50 50 10 10", "must be shares of the picture"),
         ("0 0.9 0.5 0.8 0.1", "lies outside the picture"),
         ("0 0.5 0.5 0 0.1", "has no area"),
@@ -242,7 +245,11 @@ def test_wrong_files_of_darknet(pictures: Path) -> None:
     assert "b.txt beside it" in line
     (pictures / "train.list").write_text("a.png\ngone.png\n")
     assert "train.list, line 2: there is no picture" in load_boxes(path).problems[0]
+    path.write_text("classes = 2 # cats\nnames = our.names\ntrain = train.list")
+    assert len(load_boxes(path).records) == 1
     for text, said in (
+        (f"train = {'x' * 5000}\nnames = our.names", "cannot be read: file name too long"),
+        ("train = a\0b\nnames = our.names", "cannot be read: embedded null byte"),
         ("train = train.list", "there is no `names = FILE`"),
         ("names = our.names", "names no list of pictures"),
         ("classes = 3\nnames = our.names\ntrain = train.list", "says `classes=3`, but our.names has 2"),
@@ -265,6 +272,11 @@ def test_a_list_needs_names_and_says_which_line_is_wrong(pictures: Path) -> None
     with pytest.raises(DataError, match="its classes are numbers; name them with --names"):
         load_boxes(path)
     assert load_boxes(path, ["license_plate", "car"]).records[0].objects[0, 0] == 1
+
+
+def test_the_numbers_of_a_list_are_those_of_the_names_beside_it(pictures: Path) -> None:
+    path = as_list(pictures)
+    assert load_boxes(path, ["car", "license_plate"]).records[0].objects[:, 0].tolist() == [0, 1]
 
 
 def test_wrong_xml(pictures: Path) -> None:
@@ -303,6 +315,83 @@ def test_wrong_coco(pictures: Path) -> None:
         path.write_text(wrong)
         with pytest.raises(DataError, match=said):
             load_boxes(path)
+
+
+@pytest.mark.parametrize("wrong", ["null", "[1]", '{"a": 1}', "true", "1.5"])
+def test_coco_knows_its_things_by_numbers_or_text(pictures: Path, wrong: str) -> None:
+    path = as_coco(pictures)
+    text = path.read_text()
+    path.write_text(text.replace('"id": 1,', f'"id": {wrong},', 1))
+    assert "an image needs an id and a file_name" in load_boxes(path).problems[0]
+    path.write_text(text.replace('"image_id": 1', f'"image_id": {wrong}', 1))
+    assert "an annotation belongs to none of the images" in load_boxes(path).problems[0]
+    path.write_text(text.replace('"category_id": 3', f'"category_id": {wrong}'))
+    assert "unknown class: category_id" in load_boxes(path).problems[0]
+    path.write_text(text.replace('"id": 3,', f'"id": {wrong},'))
+    with pytest.raises(DataError, match=r"line \d+: a category needs an id and a name"):
+        load_boxes(path)
+
+
+def test_coco_gives_every_thing_an_id_of_its_own(pictures: Path) -> None:
+    path = as_coco(pictures)
+    text = path.read_text()
+    path.write_text(text.replace('"id": 2,', '"id": 1,'))
+    assert "another image has the id 1, too" in problem_of(path, "b.png")
+    path.write_text(text.replace('"id": 7,', '"id": 3,'))
+    with pytest.raises(DataError, match=r"line \d+: another category has the id 3, too"):
+        load_boxes(path)
+    path.write_text(text.replace('"iscrowd": 0', f'"iscrowd": {"1" * 5000}'))
+    with pytest.raises(DataError, match="not JSON that can be read: a number is too long"):
+        load_boxes(path)
+
+
+def problem_of(path: Path, picture: str) -> str:
+    """The only problem of labels in which all but one picture can be used."""
+    data = load_boxes(path)
+    assert picture not in [record.path.name for record in data.records]
+    (line,) = data.problems
+    return line
+
+
+def test_classes_have_names_that_can_be_written_down(pictures: Path) -> None:
+    text = as_coco(pictures).read_text()
+    for name, said in ((" ", "' ' is no name of a class"), ("a\nb", "is no name"), ("Car", "'car' twice")):
+        (pictures / "labels.json").write_text(text.replace('"license-plate"', json.dumps(name)))
+        with pytest.raises(DataError, match=said):
+            load_boxes(pictures / "labels.json")
+    (pictures / "labels.json").write_text(text.replace('"license-plate"', '"car"'))  # many tools write it so
+    assert load_boxes(pictures / "labels.json").records[0].objects[:, 0].tolist() == [0, 0]
+
+
+def test_lines_of_json_may_hold_what_else_ends_lines(pictures: Path) -> None:
+    row = {"file": "a.png", "note": "\u2028", "plates": [{"box": [60, 70, 90, 80]}]}
+    (pictures / "labels.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\r\n", encoding="utf-8")
+    assert len(load_boxes(pictures).records[0].objects) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("negatives", [1, 1, float("nan")], '"negatives" must be a list with a weight from 0 to 1'),
+        ("negatives", [1, 1, -5], '"negatives" must be'),
+        ("negatives", "111", '"negatives" must be'),
+        ("negatives", [1, 1], '"negatives" has 2 values, not 3'),
+        ("split", ["train"], '"split" is no text'),
+        ("file", "x" * 5000, "there is no picture"),
+    ],
+)
+def test_wrong_values_of_a_line(pictures: Path, key: str, value: object, said: str) -> None:
+    rows = [{"file": "a.png", "plates": [{"box": [60, 70, 90, 80]}], key: value}]
+    (pictures / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert said in problem(load_boxes(pictures))
+    assert parts_of(pictures) == frozenset()
+
+
+def test_parts_have_other_names_too(pictures: Path) -> None:
+    rows = [{"file": "a.png", "split": "training"}, {"file": "b.png", "split": "val"}]
+    (pictures / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n" + "[" * 100_000)
+    assert parts_of(pictures) == {"train", "valid"}
+    assert [record.path.name for record in load_boxes(pictures, split="valid").records] == ["b.png"]
 
 
 def test_what_is_no_data_at_all(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Labelled boxes for ``kplate evaluate detector``, from whatever ``kplate train detector`` can learn from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from kplate.labels import labels_file
 
 if TYPE_CHECKING:
     from kplate.training.data import Array, Record
+    from kplate.training.data_formats import BoxData
 
 
 def load_boxes(
@@ -46,12 +47,12 @@ def load_boxes(
     failures: list[DataError] = []
     for split in splits or (None,):
         try:
-            found, wrong = _read(Path(path), classes, labels, split)
+            data = _read(Path(path), classes, labels, split)
         except DataError as error:  # a split may be empty where another one is not
             failures.append(error)
             continue
-        records += found
-        problems += wrong
+        records += data.records
+        problems += data.problems
     if not records and not problems:
         kept = f" of the split {' or '.join(splits)}" if splits else ""
         raise failures[0] if failures else DataError(f"{printable(path)}: no labelled pictures{kept}")
@@ -59,7 +60,7 @@ def load_boxes(
     # What was asked for and is nowhere labelled is known to be nowhere.
     absent = frozenset(only) - seen
     samples = [_sample(record, Path(path), classes) for record in records]
-    besides = {sample.path: sample.ignored for sample in _besides(Path(path), classes, ignore)}
+    besides = _besides(samples, Path(path), classes, ignore) if ignore else {}
     return [
         replace(
             sample,
@@ -70,27 +71,37 @@ def load_boxes(
     ], problems
 
 
-def _besides(path: Path, classes: Sequence[str], ignore: str | None) -> list[BoxSample]:
-    if ignore is None:
-        return []
-    records, _ = _read(path, classes, ignore, None)
-    return [_sample(record, path, classes) for record in records]
+def _besides(
+    samples: Sequence[BoxSample], path: Path, classes: Sequence[str], ignore: str
+) -> dict[Path, tuple[LabelledBox, ...]]:
+    """What is ignored in some of the pictures besides what their own labels say."""
+    data = _read_lines(path, classes, ignore, only={sample.path for sample in samples})
+    if data.problems:
+        raise DataError(data.problems[0])
+    return {record.path: tuple(_boxes(record.ignored, classes)) for record in data.records}
 
 
-def _read(
-    path: Path, classes: Sequence[str], labels: str | None, split: str | None
-) -> "tuple[list[Record], list[str]]":
+def _read(path: Path, classes: Sequence[str], labels: str | None, split: str | None) -> "BoxData":
     # Here, not above: no other command needs the workshop that networks are trained in.
-    from kplate.training.data import load_lines
     from kplate.training.data_formats import load_boxes as read
 
-    if labels is None:
-        data = read(path, classes, split=split)
-        return data.records, data.problems
+    return _read_lines(path, classes, labels, split=split) if labels else read(path, classes, split=split)
+
+
+def _read_lines(
+    path: Path,
+    classes: Sequence[str],
+    labels: str,
+    *,
+    split: str | None = None,
+    only: Container[Path] | None = None,
+) -> "BoxData":
+    from kplate.training.data_formats import load_lines
+
     if tuple(classes) != CLASSES:
         raise DataError(f"--labels and --ignore are for networks that find {', '.join(CLASSES)}")
     file = Path(labels) if Path(labels).suffix else labels_file(labels)
-    return load_lines(file, path, split=split), []
+    return load_lines(file, path, split=split, only=only)
 
 
 def _sample(record: "Record", root: Path, classes: Sequence[str]) -> BoxSample:

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kplate.errors import DataError
+from kplate.files import printable
 from kplate.images import read_image
 from kplate.training.data_corrected import CORRECTED_PLATES, correct, corrections
+from kplate.training.data_formats_readers import LABELS_FILE, numbered_lines, read_labels_text
 
 CAR, PLATE, PERMIT = range(3)
 CLASS_NAMES = {
@@ -137,35 +139,11 @@ def load_folder(
     Raises:
         DataError: The file is missing, or a line is no label; the message names file and line.
     """
-    return load_lines(folder / "labels.jsonl", folder, negatives, split, corrected)
-
-
-def load_lines(
-    path: Path,
-    folder: Path,
-    negatives: tuple[float, float, float] = (1.0, 1.0, 1.0),
-    split: str | None = None,
-    corrected: str | None = None,
-) -> list[Record]:
-    """Reads labels from a file of their own, beside or away from the pictures.
-
-    Args:
-        path: The JSON Lines.
-        folder: What their `file` is relative to.
-        negatives: As for :func:`load_folder`.
-        split: Likewise.
-        corrected: Likewise.
-
-    Raises:
-        DataError: Likewise.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    path = folder / LABELS_FILE
+    name = printable(path)
     records = []
     ours = corrections(corrected) if corrected else {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in numbered_lines(read_labels_text(path)):
         try:
             row = json.loads(line)
             if split is not None and row.get("split") != split:
@@ -176,8 +154,8 @@ def load_lines(
             records.append(
                 Record(folder / row["file"], objects, unsure, own, *size, condition=row.get("condition"))
             )
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}, line {number}: not a label ({type(error).__name__}: {error})") from None
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise DataError(f"{name}, line {number}: not a label ({type(error).__name__}: {error})") from None
     return records
 
 

@@ -11,7 +11,7 @@ the TensorFlow scripts'  a ``.txt`` file, a line a picture: ``path x1,y1,x2,y2,c
 =======================  ==================================================================================
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,8 +21,9 @@ import PIL.Image
 
 from kplate.classes import CLASSES
 from kplate.errors import DataError
-from kplate.files import printable
+from kplate.files import is_file, printable
 from kplate.training.data import CLASS_NAMES, IGNORED_CLASSES, Array, Record
+from kplate.training.data_formats_json import read_lines
 from kplate.training.data_formats_readers import Entry, LabelledBox, Labels, open_labels
 
 #: Boxes may leave the picture by so many px, and by this share of its side: labels are rounded.
@@ -69,18 +70,59 @@ def load_boxes(path: Path, classes: Sequence[str] | None = None, *, split: str |
         DataError: The path does not exist, holds no labels, or needs names of classes.
     """
     labels = open_labels(path, classes, split)
+    _check_names(path, labels.names or ())
     if classes is None:
         classes = _default_classes(labels)
-    entries = list(labels.entries)
-    if not entries:
-        raise DataError(f"{printable(path)}: there are no labelled pictures")
+    entries = _entries(path, labels)
     declared = labels.names if labels.names is not None else _names_in(entries)
     numbers = _numbers(classes)
     labelled = {numbers[key] for name in declared if (key := _key(name)) in numbers}
     negatives = tuple(float(n in labelled) for n in range(len(classes)))
-    check = _Check(numbers, negatives)
+    return _checked(entries, classes, negatives)
+
+
+def load_lines(
+    path: Path, folder: Path, *, split: str | None = None, only: Container[Path] | None = None
+) -> BoxData:
+    """Load JSON Lines that lie away from their pictures, and check them in the same way.
+
+    All of kplate's own classes count as labelled.
+
+    Args:
+        path: The file.
+        folder: What its pictures' names are relative to.
+        split: As for :func:`load_boxes`.
+        only: Pictures to keep; None keeps all, each of which has to be there.
+
+    Raises:
+        DataError: The file cannot be read, or labels no picture.
+    """
+    entries = _entries(path, read_lines(path, split, folder))
+    if only is not None:
+        entries = [entry for entry in entries if entry.problem or entry.picture in only]
+    return _checked(entries, CLASSES, (1.0,) * len(CLASSES))
+
+
+def _entries(path: Path, labels: Labels) -> list[Entry]:
+    entries = list(labels.entries)
+    if not entries:
+        raise DataError(f"{printable(path)}: there are no labelled pictures")
+    return entries
+
+
+def _checked(entries: Iterable[Entry], classes: Sequence[str], negatives: tuple[float, ...]) -> BoxData:
+    check = _Check(_numbers(classes), negatives)
     records = [record for entry in entries if (record := check.record(entry))]
     return BoxData(tuple(classes), records, check.problems)
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """Refuses declared names of classes that could not stand in a `.names` file, a line each."""
+    for number, name in enumerate(names):
+        if not name.strip() or not name.isprintable():
+            raise DataError(f"{printable(path)}: {printable(name)!r} is no name of a class")
+        if _key(name) in map(_key, names[:number]):
+            raise DataError(f"{printable(path)}: names the class {name!r} twice")
 
 
 def listed(problems: Sequence[str]) -> str:
@@ -160,7 +202,7 @@ class _Check:
             self._note(entry.source, entry.problem)
             return None
         name = printable(entry.picture)
-        if not entry.picture.is_file():
+        if not is_file(entry.picture):
             self._note(entry.source, f"there is no picture {name}")
             return None
         real = entry.picture.resolve()

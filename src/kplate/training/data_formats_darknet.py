@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from kplate.errors import DataError
-from kplate.files import printable
+from kplate.files import is_file, printable
 from kplate.images import SUFFIXES
 from kplate.training.data_formats_readers import (
     CLASSES_FILE,
@@ -24,6 +24,9 @@ from kplate.training.data_formats_readers import (
 _PICTURE_FOLDERS: Final = ("images", "JPEGImages")
 #: One box of the TensorFlow scripts' list: four corners and a class.
 _LISTED_BOX: Final = re.compile(r"[-+.\deE]+(?:,[-+.\deE]+){4}")
+#: Digits that a class's number has at most, and characters of a wrong one that are shown.
+_DIGITS: Final = 9
+_SHOWN: Final = 40
 #: The keys of a `.data` file that name lists of pictures, by split.
 _LISTS: Final = {"train": ("train",), "valid": ("valid", "val"), None: ("train", "valid", "val")}
 
@@ -47,8 +50,8 @@ def read_data(path: Path, split: str | None) -> Labels:
             raise DataError(f"{printable(path)}, line {number}: is no `option = value`")
         options[key.strip()] = value.strip()
     names = _names(_option(path, options, "names"))
-    wanted = options.get("classes")
-    if wanted is not None and wanted != str(len(names)):
+    wanted = options.get("classes", "").partition("#")[0].strip()
+    if wanted and wanted != str(len(names)):
         raise DataError(
             f"{printable(path)}: says `classes={wanted}`, but {options['names']} has {len(names)} names"
         )
@@ -77,8 +80,8 @@ def read_list(path: Path, classes: Sequence[str] | None) -> Labels:
 
     Args:
         path: The file.
-        classes: Names of the numbered classes; None = those of the only `.names` file or `classes.txt`
-            beside it.
+        classes: Names of the numbered classes, where not just one `.names` file or `classes.txt` lies
+            beside it, which says what its own numbers stand for.
 
     Raises:
         DataError: There are no names.
@@ -90,7 +93,7 @@ def read_list(path: Path, classes: Sequence[str] | None) -> Labels:
             f"{printable(path)}: its classes are numbers; name them with --names FILE, or put a .names file "
             "beside it"
         )
-    names = tuple(classes) if classes is not None else _names(beside[0])
+    names = _names(beside[0]) if len(beside) == 1 else tuple(classes or ())
     if _LISTED_BOX.search(read_labels_text(path)):
         return Labels(_of_list(path, names), names)
     return Labels(_of_pictures(path, names), names)
@@ -101,7 +104,7 @@ def _option(path: Path, options: Mapping[str, str], key: str) -> Path:
     if not options.get(key):
         raise DataError(f"{printable(path)}: there is no `{key} = FILE` in it")
     for folder in (path.parent, Path(), path.parent.parent):
-        if (folder / options[key]).is_file():
+        if is_file(folder / options[key]):
             return folder / options[key]
     return path.parent / options[key]
 
@@ -117,9 +120,9 @@ def _of_pictures(path: Path, names: Sequence[str]) -> Iterator[Entry]:
     """The labels of the pictures that a file lists."""
     for number, line in numbered_lines(read_labels_text(path)):
         picture = picture_beside(path.parent, line)
-        if not picture.is_file() and picture_beside(Path(), line).is_file():
+        if not is_file(picture) and is_file(picture_beside(Path(), line)):
             picture = picture_beside(Path(), line)
-        if not picture.is_file():
+        if not is_file(picture):
             yield Entry(f"{printable(path)}, line {number}", picture)
         else:
             yield _of_picture(picture, names)
@@ -129,12 +132,12 @@ def _of_picture(picture: Path, names: Sequence[str]) -> Entry:
     """The labels of one picture, from the `.txt` file of its name."""
     file = picture.with_suffix(".txt")
     for folder in _PICTURE_FOLDERS:
-        if not file.is_file() and folder in picture.parts[:-1]:
+        if not is_file(file) and folder in picture.parts[:-1]:
             parts = list(file.parts)
             at = max(n for n, part in enumerate(picture.parts[:-1]) if part == folder)
             parts[at] = "labels"
             file = Path(*parts)
-    if not file.is_file():
+    if not is_file(file):
         problem = f"there is no {printable(picture.with_suffix('.txt'))} beside it; empty = nothing is in it"
         return Entry(printable(picture), picture, problem=problem)
     try:
@@ -162,8 +165,9 @@ def _numbered(
     *,
     shares: bool = False,
 ) -> LabelledBox:
-    if not number.isdecimal() or int(number) >= len(names):
-        return LabelledBox(source, problem=f"unknown class {number!r}: there are {len(names)}, from 0 on")
+    if not number.isdecimal() or len(number) > _DIGITS or int(number) >= len(names):
+        said = printable(number[:_SHOWN])
+        return LabelledBox(source, problem=f"unknown class {said!r}: there are {len(names)}, from 0 on")
     return LabelledBox(source, names[int(number)], values, shares)
 
 
@@ -175,7 +179,7 @@ def _of_list(path: Path, names: Sequence[str]) -> Iterator[Entry]:
         end = next((n for n, word in enumerate(words) if n and "," in word), len(words))
         name = " ".join(words[:end]).strip()
         picture = picture_beside(path.parent, name)
-        if not picture.is_file() and picture_beside(Path(), name).is_file():
+        if not is_file(picture) and is_file(picture_beside(Path(), name)):
             picture = picture_beside(Path(), name)
         boxes = [_listed(source, word, names) for word in words[end:] if word]
         yield Entry(source, picture, boxes)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kplate.classes import CAR, DISABLED_STICKER, LICENSE_PLATE
 from kplate.errors import DataError
-from kplate.files import printable
+from kplate.files import is_file, printable
 from kplate.training.data import SURE_VEHICLE
 from kplate.training.data_formats_readers import (
     Entry,
@@ -18,6 +18,7 @@ from kplate.training.data_formats_readers import (
     numbered_lines,
     picture_beside,
     read_labels_text,
+    split_of,
 )
 
 #: Lists of a line that hold boxes of one class.
@@ -25,17 +26,18 @@ _LISTS: Final = {"plates": LICENSE_PLATE, "vehicles": CAR, "permits": DISABLED_S
 _BLANKS: Final = " \t\r\n"
 
 
-def read_lines(path: Path, split: str | None) -> Labels:
+def read_lines(path: Path, split: str | None, folder: Path | None = None) -> Labels:
     """Read JSON Lines: a line a picture, with `objects`, or with `plates`, `vehicles` and `permits`.
 
     Args:
         path: The file.
         split: Keep only lines with this `split`, which is `train` where none is said; None keeps all.
+        folder: What `file` is relative to; None = where the file lies.
     """
-    return Labels(_of_lines(path, split))
+    return Labels(_of_lines(path, split, folder or path.parent))
 
 
-def _of_lines(path: Path, split: str | None) -> Iterator[Entry]:
+def _of_lines(path: Path, split: str | None, folder: Path) -> Iterator[Entry]:
     for number, line in numbered_lines(read_labels_text(path)):
         source = f"{printable(path)}, line {number}"
         try:
@@ -45,8 +47,10 @@ def _of_lines(path: Path, split: str | None) -> Iterator[Entry]:
             continue
         if not isinstance(row, dict):
             yield Entry(source, problem="not a JSON object")
-        elif split is None or (row.get("split") or "train") == split:
-            yield _of_row(source, row, path.parent)
+        elif not isinstance(row.get("split"), str | None):
+            yield Entry(source, problem='"split" is no text')
+        elif split is None or split_of(row) == split:
+            yield _of_row(source, row, folder)
 
 
 def _of_row(source: str, row: Mapping[str, Any], folder: Path) -> Entry:
@@ -60,15 +64,17 @@ def _of_row(source: str, row: Mapping[str, Any], folder: Path) -> Entry:
             return Entry(source, problem=f'"{key}" is no list')
         boxes += [_of_thing(source, key, thing) for thing in things]
     negatives = row.get("negatives")
-    if negatives is not None:
-        try:
-            negatives = tuple(float(value) for value in negatives)
-        except (TypeError, ValueError):
-            return Entry(source, problem='"negatives" must be a list with a weight for each class')
+    if negatives is not None and not (isinstance(negatives, list) and all(map(_is_weight, negatives))):
+        return Entry(source, problem='"negatives" must be a list with a weight from 0 to 1 for each class')
+    weights = None if negatives is None else tuple(map(float, negatives))
     condition = row.get("condition")
     return Entry(
-        source, picture_beside(folder, name), boxes, negatives, None if condition is None else str(condition)
+        source, picture_beside(folder, name), boxes, weights, None if condition is None else str(condition)
     )
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _of_thing(source: str, key: str, thing: Any) -> LabelledBox:
@@ -101,14 +107,26 @@ def read_coco(path: Path) -> Labels:
         raise DataError(f"{printable(path)}, line {error.lineno}: not JSON: {error.msg}") from None
     except RecursionError:
         raise DataError(f"{printable(path)}: not JSON that can be read: it is nested too deeply") from None
+    except ValueError:
+        raise DataError(f"{printable(path)}: not JSON that can be read: a number is too long") from None
     if not parts["images"] or not parts["categories"]:
         raise DataError(f'{printable(path)}: is no COCO file: it needs lists "images" and "categories"')
-    names = {}
+    names: dict[int | str, str] = {}
     for line, category in parts["categories"]:
-        if not isinstance(category, dict) or not isinstance(category.get("name"), str):
+        number = _id(category)
+        if number is None or not isinstance(category.get("name"), str):
             raise DataError(f"{printable(path)}, line {line}: a category needs an id and a name")
-        names[category.get("id")] = category["name"]
-    return Labels(_of_coco(path, parts, names), tuple(names.values()))
+        if number in names:
+            raise DataError(f"{printable(path)}, line {line}: another category has the id {number!r}, too")
+        names[number] = category["name"]
+    # Tools write a category of its own for what several stand under, often of the same name.
+    return Labels(_of_coco(path, parts, names), tuple(dict.fromkeys(names.values())))
+
+
+def _id(thing: Any, key: str = "id") -> int | str | None:
+    """A number or text by which something is known; None where it has none."""
+    value = thing.get(key) if isinstance(thing, dict) else None
+    return value if isinstance(value, (int, str)) and not isinstance(value, bool) else None
 
 
 def _elements(text: str) -> Iterator[tuple[str, int, Any]]:
@@ -149,38 +167,44 @@ def _elements(text: str) -> Iterator[tuple[str, int, Any]]:
 
 
 def _of_coco(
-    path: Path, parts: Mapping[str, list[tuple[int, Any]]], names: Mapping[Any, str]
+    path: Path, parts: Mapping[str, list[tuple[int, Any]]], names: Mapping[int | str, str]
 ) -> Iterator[Entry]:
-    boxes: dict[Any, list[LabelledBox]] = {}
+    boxes: dict[int | str, list[LabelledBox]] = {}
     lost = []
-    ids = {image.get("id") for _, image in parts["images"] if isinstance(image, dict)}
+    ids = {number for _, image in parts["images"] if (number := _id(image)) is not None}
     for line, note in parts["annotations"]:
         source = f"{printable(path)}, line {line}"
-        if not isinstance(note, dict) or note.get("image_id") not in ids:
+        number = _id(note, "image_id")
+        if number not in ids or number is None:
             lost.append(Entry(source, problem="an annotation belongs to none of the images"))
             continue
-        boxes.setdefault(note["image_id"], []).append(_of_note(source, note, names))
+        boxes.setdefault(number, []).append(_of_note(source, note, names))
+    known: set[int | str] = set()
     for line, image in parts["images"]:
-        source = f"{printable(path)}, line {line}"
-        name = image.get("file_name") if isinstance(image, dict) else None
-        if not isinstance(name, str) or not name or "\0" in name:
+        source, number = f"{printable(path)}, line {line}", _id(image)
+        name = image.get("file_name") if number is not None else None
+        if number is None or not isinstance(name, str) or not name or "\0" in name:
             yield Entry(source, problem="an image needs an id and a file_name")
             continue
+        if number in known:
+            yield Entry(source, problem=f"another image has the id {number!r}, too")
+            continue
+        known.add(number)
         folders = (path.parent, path.parent / "images", path.parent.parent, path.parent.parent / "images")
         candidates = [picture_beside(folder, name) for folder in folders]
-        picture = next((file for file in candidates if file.is_file()), candidates[0])
-        yield Entry(source, picture, boxes.get(image.get("id"), ()))
+        picture = next((file for file in candidates if is_file(file)), candidates[0])
+        yield Entry(source, picture, boxes.get(number, ()))
     yield from lost
 
 
-def _of_note(source: str, note: Mapping[str, Any], names: Mapping[Any, str]) -> LabelledBox:
+def _of_note(source: str, note: Mapping[str, Any], names: Mapping[int | str, str]) -> LabelledBox:
     box = note.get("bbox")
     values = four(box) if isinstance(box, list) else None
     if values is None:
         return LabelledBox(source, problem='an annotation needs a "bbox" of four numbers')
-    if note.get("category_id") not in names:
+    category = _id(note, "category_id")
+    if category is None or category not in names:
         return LabelledBox(source, problem=f"unknown class: category_id {note.get('category_id')!r}")
     x, y, width, height = values
     crowd = note.get("iscrowd") == 1
-    name = names[note["category_id"]]
-    return LabelledBox(source, name, (x, y, x + width, y + height), ignored=crowd)
+    return LabelledBox(source, names[category], (x, y, x + width, y + height), ignored=crowd)

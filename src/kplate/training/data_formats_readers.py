@@ -1,15 +1,20 @@
 """Takes label files of five formats apart; :mod:`kplate.training.data_formats` checks what they say."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from kplate.errors import DataError
-from kplate.files import printable, reason_of
+from kplate.files import is_file, printable, reason_of
 
 LABELS_FILE: Final = "labels.jsonl"
+#: Where a line ends. `str.splitlines` would also end it at characters that JSON and names may hold.
+_LINE_END: Final = re.compile("\r\n|\r|\n")
+#: What others call the parts of their data.
+_SPLITS: Final = {"": "train", "training": "train", "val": "valid", "validation": "valid"}
 #: File with the names of classes that labelling tools write beside Darknet's labels.
 CLASSES_FILE: Final = "classes.txt"
 
@@ -95,7 +100,7 @@ def open_labels(path: Path, classes: Sequence[str] | None, split: str | None) ->
 
     if path.is_dir():
         return _open_folder(path, classes, split)
-    if not path.is_file():
+    if not is_file(path):
         raise DataError(f"{printable(path)}: no such file or folder")
     readers: Mapping[str, Callable[[], Labels]] = {
         ".jsonl": lambda: json_files.read_lines(path, split),
@@ -149,11 +154,13 @@ def read_labels_text(path: Path) -> str:
         raise DataError(f"{printable(path)}: cannot be read: {reason_of(error)}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{printable(path)}: cannot be read: it is not UTF-8 text") from error
+    except ValueError as error:
+        raise DataError(f"{printable(path)}: cannot be read: {error}") from error
 
 
 def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines that hold anything, each with its number."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_LINE_END.split(text), start=1):
         if line.strip():
             yield number, line.strip()
 
@@ -164,9 +171,15 @@ def four(values: Sequence[Any]) -> tuple[float, float, float, float] | None:
         return None
     try:
         a, b, c, d = (float(value) for value in values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return (a, b, c, d) if all(map(math.isfinite, (a, b, c, d))) else None
+
+
+def split_of(row: Mapping[str, Any]) -> str:
+    """The part of the data that a line of JSON Lines belongs to: ``train`` where it says nothing of it."""
+    split = row.get("split") or ""
+    return _SPLITS.get(split, split) if isinstance(split, str) else ""
 
 
 def picture_beside(folder: Path, name: str) -> Path:

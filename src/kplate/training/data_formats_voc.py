@@ -10,7 +10,7 @@ from typing import Final
 from xml.parsers import expat
 
 from kplate.errors import DataError
-from kplate.files import printable
+from kplate.files import is_file, printable
 from kplate.training.data_formats_readers import (
     Entry,
     LabelledBox,
@@ -34,7 +34,8 @@ class _Element:
     """An element with the line that it begins in."""
 
     def __init__(self, name: str, line: int) -> None:
-        self.name, self.line, self.text = name, line, ""
+        self.name, self.line = name, line
+        self.parts: list[str] = []
         self.children: list[_Element] = []
 
     def find(self, name: str) -> "_Element | None":
@@ -44,7 +45,7 @@ class _Element:
     def say(self, name: str) -> str:
         """The text of a child; empty where there is none."""
         child = self.find(name)
-        return child.text.strip() if child else ""
+        return "".join(child.parts).strip() if child else ""
 
 
 def _parse(text: str) -> _Element:
@@ -66,7 +67,7 @@ def _parse(text: str) -> _Element:
         open_elements.pop()
 
     def data(part: str) -> None:
-        open_elements[-1].text += part
+        open_elements[-1].parts.append(part)
 
     def refuse(*_: object) -> None:
         raise DataError(f"line {parser.CurrentLineNumber}: has a document type, which is not read")
@@ -92,7 +93,7 @@ def _of_file(path: Path) -> Entry:
     if root.name != "annotation" or not name:
         return Entry(source, problem="is no Pascal VOC label: there is no <annotation> with a <filename>")
     candidates = [picture_beside(path.parent / folder, name) for folder in _FOLDERS]
-    picture = next((file for file in candidates if file.is_file()), candidates[0])
+    picture = next((file for file in candidates if is_file(file)), candidates[0])
     boxes = [_box(f"{source}, line {child.line}", child) for child in root.children if child.name == "object"]
     return Entry(source, picture, boxes)
 

@@ -18,6 +18,7 @@ from kplate.training.data_formats_readers import (
     numbered_lines,
     open_labels,
     read_labels_text,
+    split_of,
 )
 from kplate.training.detector_cfg import NAMED, find_cfg
 from kplate.training.detector_settings import Settings
@@ -144,9 +145,9 @@ def parts_of(path: Path) -> frozenset[str]:
     for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # it will be listed when the labels are loaded
-        splits.add((row.get("split") if isinstance(row, dict) else None) or _TRAIN)
+        splits.add(split_of(row) if isinstance(row, dict) else _TRAIN)
     return frozenset(splits & {_TRAIN, _VALID}) if len(splits) > 1 else frozenset()
 
 
