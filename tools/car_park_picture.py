@@ -3,6 +3,7 @@
 It is a frame of the rendered car park with what kplate knows of its bays by then.
 """
 
+import argparse
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ SIZE: Final = (800, 450)
 
 def main() -> None:
     """Watch a part of the clip and write its last frame."""
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help draws nothing
     park = CarPark(np.random.default_rng(0))
     recognizer, watcher = kplate.Recognizer(), Watcher()
     monitor = BayMonitor(parse_bays(bays_toml(park)), look=recognizer)

@@ -1,6 +1,6 @@
 """Fit the measures of our strokes to a folder of reference pictures and write ``glyph_strokes.json``.
 
-Usage, for instance: ``python tools/fit_glyphs.py ../shared/plates/glyphs``
+Usage, for instance: ``python tools/fit_glyphs.py FOLDER_OF_CUT_OUTS``
 
 The folder holds one folder a kind of plate and in it one picture a glyph, black on white, the size of the
 glyph's cell; ``7.png`` is a digit, ``7_1.png`` the small digit of the upper line, ``서울.png`` a pair of

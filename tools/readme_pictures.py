@@ -4,6 +4,7 @@
 ``kplate demo`` as kplate reads it.
 """
 
+import argparse
 from pathlib import Path
 from typing import Final
 
@@ -70,6 +71,7 @@ def plates() -> Image:
 
 def main() -> None:
     """Write the pictures."""
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help draws nothing
     kplate.write_image(OUT / "plates.png", plates())
     scene = demo_scene(np.random.default_rng(0), (1280, 720))
     result = kplate.Recognizer()(scene.image)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,15 @@ def test_the_chart_has_a_bar_a_row() -> None:
     blue = (large == (235, 111, 31)).all(axis=2)
     lengths = sorted({int(row.sum()) for row in blue if row.sum() > 40})
     assert lengths[-1] > 1.5 * lengths[0]
+
+
+def test_further_networks_stand_with_their_like_in_the_chart() -> None:
+    def height(size: tuple[int, int]) -> int:
+        own = (Case("detector", "onnx", "ONNX", "float32", 1, (416, 416), 1.0, None, print, timing=timing),)
+        return int(draw_chart([*own, replace(own[0], what="further", size=size)], "title").shape[0])
+
+    timing = Timing((1.0, 1.0, 2.0))
+    assert height((94, 24)) > height((416, 256))  # a group of its own
 
 
 def test_nothing_to_measure_is_said(tmp_path: Path) -> None:

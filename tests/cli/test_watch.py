@@ -18,7 +18,7 @@ from kplate.events import Event, EventType
 from .conftest import Result, command, environment
 
 Run = Callable[..., Result]
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "video"
+SHARED = Path(os.environ.get("KPLATE_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "video"
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_folder_of_frames_is_read_like_a_video(kplate: Run, passing_cars: Path
     assert texts <= truth
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the clips of ../shared/data/video are not on this machine")
+@pytest.mark.skipif(not SHARED.exists(), reason=f"no clips at {SHARED} (KPLATE_SHARED names the folder)")
 @pytest.mark.parametrize("name", ["approaching_car_720p.mp4", "street.mp4"])
 def test_foreign_plates_are_never_trusted(kplate: Run, name: str) -> None:
     done = kplate("watch", SHARED / name, "--json", "--every", 3)

@@ -127,6 +127,12 @@ def test_what_is_no_video_is_told(tmp_path: Path, content: bytes | None, reason:
         open_source(str(path))
 
 
+def test_a_picture_is_no_video(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "car.JPG"), np.zeros((16, 16, 3), np.uint8))
+    with pytest.raises(SourceError, match=r"car\.JPG: it is a picture and no video; `kplate read` reads it"):
+        open_source(str(tmp_path / "car.JPG"))
+
+
 def test_a_video_without_its_end_is_told(video: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.mp4"
     half.write_bytes(video.read_bytes()[: video.stat().st_size // 2])

@@ -24,6 +24,8 @@ _COLOURS: Final = {
     "bfloat16": (26, 127, 55),
     "int8": (191, 86, 0),
 }
+#: Px of the input from which further networks count as detectors; narrower ones read plates.
+_LEAST_OF_DETECTORS: Final = 96
 _OTHER: Final = (130, 80, 223)
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -60,7 +62,8 @@ def draw_chart(cases: Sequence[Case], title: str) -> Image:
 def _group(case: Case) -> str:
     if case.what == "whole way":
         return f"whole way: a picture of {case.size[0]}x{case.size[1]} with three plates"
-    return "reader: one plate" if case.what == "reader" else "detectors: one picture, the network alone"
+    reads = case.what == "reader" or min(case.size) < _LEAST_OF_DETECTORS
+    return "readers: one plate" if reads else "detectors: one picture, the network alone"
 
 
 def _bar(draw: ImageDraw.ImageDraw, case: Case, top: int, longest: float, font: Font) -> None:

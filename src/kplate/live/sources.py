@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from kplate.events.urls import without_credentials
+from kplate.files import is_file, printable
+from kplate.images import SUFFIXES
 from kplate.live.cameras import Camera
 from kplate.live.files import DEFAULT_RATE, FrameFolder, VideoFile
 from kplate.live.model import Source, SourceError
@@ -50,4 +52,8 @@ def open_source(
         return Camera(text if address else int(text), every=every, wait=wait)
     if Path(text).is_dir():
         return FrameFolder(text, rate=rate, start=start, end=end, every=every, clock=clock)
+    if Path(text).suffix.lower() in SUFFIXES and is_file(text):
+        raise SourceError(
+            f"cannot open {printable(text)}: it is a picture and no video; `kplate read` reads it"
+        )
     return VideoFile(text, start=start, end=end, every=every, clock=clock)
