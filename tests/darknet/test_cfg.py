@@ -155,7 +155,7 @@ def test_files_that_are_no_cfg(tmp_path: Path) -> None:
     with pytest.raises(CfgError, match="not an ordinary file"):
         parse_cfg(os.devnull)
     (tmp_path / "odd.cfg").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(CfgError, match=r"odd.cfg, line 1: .*found `.udcff.udcfe.x00`"):
+    with pytest.raises(CfgError, match="not UTF-8"):
         parse_cfg(tmp_path / "odd.cfg")
     with pytest.raises(CfgError, match=r"line 2: expected `\[section\]` or `key=value`, found `nonsense`"):
         parse_cfg(write_cfg(tmp_path, "[net]\nnonsense\n"))

@@ -213,13 +213,16 @@ def read_text(path: StrPath, what: str, *, errors: str = "strict") -> str:
     try:
         if file.exists() and not file.is_file():  # devices and pipes may never end
             raise refuse("it is not an ordinary file")
-        return file.read_text(encoding="utf-8-sig", errors=errors)
+        text = file.read_text(encoding="utf-8-sig", errors=errors)
     except OSError as error:
         raise refuse(reason_of(error)) from None
     except UnicodeDecodeError:
         raise refuse("it is not UTF-8 text") from None
     except ValueError as error:  # a null byte in the name
         raise refuse(str(error)) from None
+    if "\0" in text:  # UTF-16, or no text at all
+        raise refuse("it is not UTF-8 text")
+    return text
 
 
 def _changes_nothing(key: str, value: str) -> bool:

@@ -241,8 +241,9 @@ class Pool:
             except ImageError as error:
                 self._unreadable.add(index)
                 note_unreadable(error)
-        first, count = printable(self.records[0].path), len(self.records)
-        raise DataError(f"{first}: neither this picture nor any of the {count} beside it can be read")
+        first, others = printable(self.records[0].path), len(self.records) - 1
+        more = f" (nor can the {others} beside it)" if others else ""
+        raise DataError(f"{first}: cannot be read{more}, so there is no picture to learn from")
 
     def get(self, index: int) -> tuple[NDArray[np.uint8], Record, float]:
         """Picture, label and the factor from the label's px to the picture's.

@@ -32,7 +32,9 @@ def new_network(cfg: Path | str = NANO_CFG) -> Darknet:
     try:
         network = Darknet(cfg)
     except (RuntimeError, MemoryError) as error:  # RuntimeError: what PyTorch's allocator raises
-        raise DataError(f"{printable(cfg)}: there is not enough memory for a network of this size") from error
+        raise DataError(
+            f"{printable(Path(cfg).name)}: there is not enough memory for a network of this size"
+        ) from error
     check_channels(network.description)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
