@@ -413,7 +413,7 @@ def test_nothing_to_learn_from_is_an_error(workers: int, settings: Settings, dam
     for n in set(range(12)) - {3}:
         truncate(damaged / f"{n}.png")
     mine = replace(settings, data=(damaged / "shapes.data",), steps=6, workers=workers)
-    with pytest.raises(DataError, match="cannot be read .nor can the 11 beside it., so") as caught:
+    with pytest.raises(DataError, match=r"cannot be read .nor can the 11 beside it., so") as caught:
         Training(mine, open_data(mine)).run()
     assert "\n" not in str(caught.value)
 
