@@ -19,7 +19,7 @@ from kplate.engines.sizes import fitting
 from kplate.errors import WeightsError
 from kplate.files import StrPath, printable
 from kplate.images import Image, as_image
-from kplate.images.letterbox import Letterbox, Size, letterbox
+from kplate.images.letterbox import LARGEST_SIDE, Letterbox, Size, letterbox
 from kplate.linking import one_plate_each
 from kplate.refiner import Refiner, refiner_beside
 from kplate.results import Box
@@ -122,8 +122,8 @@ class Detector:
         threads: Cores one picture may use; None = those of this process, four at most.
         min_score: Lowest score that is reported, for all classes; None = the manifest's.
         size: Px that the longer side of a picture is scaled to, or width and height that it is fitted into,
-            multiples of the largest stride (32); larger finds smaller plates and takes longer. None = the
-            manifest's.
+            multiples of the largest stride (32), 8192 at most; larger finds smaller plates and takes longer.
+            None = the manifest's.
         engine: What runs the network, such as ``litert`` or ``onnx:cuda``; None = the fastest installed.
         precision: ``float32``, ``float16`` or ``int8``; None = the most precise there is.
         refine: Look again at plates and permits, where a refiner lies beside the network: their boxes fit
@@ -204,9 +204,7 @@ class Detector:
         strides = [head.stride for head in self.heads]
         self.multiple = multiple if isinstance(multiple, int) and multiple > 0 else max(strides)
         self.size: Size = max(manifest.input) if size is None else size
-        for side in (self.size,) if isinstance(self.size, int) else self.size:
-            if side < self.multiple or side % self.multiple:
-                raise ValueError(f"size must be a multiple of {self.multiple}, not {side}")
+        _check_size(self.size, self.multiple)
         fitting(network.engine.sizes, self.size, (1, 1), self._name)  # says now what would fail later
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score must be between 0 and 1, not {min_score}")
@@ -313,6 +311,18 @@ class Detector:
                 f"an output {head.output!r} of {channels} channels, but it gives {found}"
             )
         return raw
+
+
+def _check_size(size: object, multiple: int) -> None:
+    """Refuses a size that no picture can be scaled to."""
+    sides = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size,)
+    for side in sides:
+        if not isinstance(side, (int, np.integer)):
+            raise ValueError(f"size must be px of the longer side, or width and height, not {size!r:.80}")
+        if side < multiple or side % multiple:
+            raise ValueError(f"size must be a multiple of {multiple}, not {side}")
+        if side > LARGEST_SIDE:
+            raise ValueError(f"size must be at most {LARGEST_SIDE} px, not {side}")
 
 
 def _sigmoid(values: Array) -> Array:

@@ -3,10 +3,16 @@
 import os
 import secrets
 from pathlib import Path
+from typing import Final
 
 from kplate.errors import OutputError
 
 StrPath = str | os.PathLike[str]
+
+#: Letters of a file's value that a message repeats at most.
+_EXCERPT: Final = 80
+#: And letters of a path: its last part is what tells files apart, so it stays.
+LONGEST_PATH: Final = 512
 
 
 def printable(path: StrPath) -> str:
@@ -30,6 +36,19 @@ def is_file(path: StrPath) -> bool:
         return Path(path).is_file()
     except (OSError, ValueError):  # too long, or with a null byte
         return False
+
+
+def excerpt(text: StrPath, most: int = _EXCERPT) -> str:
+    """Turn what a file says, or a path, into text for a message: printable, its middle left out if long.
+
+    Args:
+        text: What is repeated.
+        most: Letters of it that are.
+    """
+    shown = printable(text)
+    if len(shown) <= most:
+        return shown
+    return f"{shown[: most // 2]}…{shown[-(most // 2) :]}"
 
 
 def reason_of(error: OSError) -> str:

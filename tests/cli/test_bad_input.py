@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from kplate.cli import main
+
 from .conftest import TEXT, Result, command, environment, paint
 
 Run = Callable[..., Result]
@@ -200,6 +202,17 @@ def test_wrong_arguments_are_explained(arguments: tuple[str, ...], kplate: Run) 
     assert (done.status, done.out) == (2, "")
     assert "usage: kplate" in done.err
     assert "error: " in done.err
+
+
+def test_too_little_memory_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr("kplate.cli.doctor.run", fail)
+    assert main(["doctor"]) == 1
+    assert capsys.readouterr().err == "kplate: there is not enough memory for this\n"
 
 
 def _start(folder: Path, *arguments: object) -> "subprocess.Popen[bytes]":

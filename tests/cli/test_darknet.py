@@ -64,6 +64,7 @@ def files(cfg: str = "my.cfg", weights: str = "my.weights", names: str = "my.nam
         (files(cfg="no.cfg"), "no.cfg: cannot be read"),
         (files(weights="no.weights"), "no.weights: no such file"),
         (files(names="no.names"), "no.names: cannot be read"),
+        (files()[2:4], "my.weights: a .weights file needs --detector and --names"),
         (files(weights="a.png"), "a.png"),
         (files(cfg="my.names"), "my.names, line 1: expected"),
     ],

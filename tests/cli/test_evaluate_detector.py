@@ -4,10 +4,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from darknet.networks import write_painted  # tests/ itself is on the path
 
 from kplate.cli import main
+from kplate.files import printable
 
 from .conftest import Result, paint
 
@@ -73,6 +76,36 @@ def test_figures_as_json(kplate: Run, data: Path, stub_weights: Path) -> None:
     assert (folder / "c.svg").read_bytes().startswith(b"<?xml")
 
 
+@pytest.mark.parametrize("order", ["detector --json data", "--json detector data", "detector data --json"])
+def test_options_may_stand_anywhere(order: str, kplate: Run, data: Path, stub_weights: Path) -> None:
+    more = data.parent / "more"
+    paint(more / "d.png", [])
+    (more / "labels.jsonl").write_text(label("d.png"))
+    done = kplate("evaluate", *order.split(), "--weights", stub_weights, "more", "--only", " plates, permits")
+    assert (done.status, done.err) == (0, "")
+    assert done.lines[0]["pictures"] == 4
+    assert list(done.lines[0]["classes"]) == ["license_plate", "disabled_sticker"]
+
+
+@pytest.mark.parametrize("name", ["[/red]x", "[b]", "\x1b[31mred"])
+def test_names_of_classes_are_shown_as_they_are(name: str, kplate: Run, data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="running Darknet networks needs the darknet extra")
+    cfg, weights, names = write_painted(tmp_path)
+    names.write_text(f"car\n{name}\ndisabled_sticker\nbus\nperson\n")
+    row = {"file": "a.png", "objects": [{"class": name, "box": BOX}], "condition": "[/b]night"}
+    (data / "labels.jsonl").write_text(json.dumps(row))
+    network = ("--detector", cfg, "--weights", weights, "--names", names)
+    done = kplate("evaluate", "detector", data, *network, "--curve", "c.svg")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.count(printable(name)) >= 3
+    assert "[/b]night" in done.out
+    drawn = ElementTree.parse(tmp_path / "c.svg").getroot().itertext()
+    assert any(printable(name) in text for text in drawn)
+    done = kplate("evaluate", "detector", data, *network, "--only", "x")
+    assert "\x1b" not in done.err
+    assert printable(name) in done.err
+
+
 def test_figures_for_people(kplate: Run, data: Path, stub_weights: Path) -> None:
     done = kplate("evaluate", "detector", data, "--weights", stub_weights)
     assert (done.status, done.err) == (0, "")
@@ -93,7 +126,7 @@ def test_looking_closer_changes_nothing_where_no_plate_is_hidden(
     assert plain.lines[0]["classes"] == closer.lines[0]["classes"]
 
 
-@pytest.mark.parametrize(("split", "pictures"), [("valid", 1), ("valid,test", 2), ("valid,none", 1)])
+@pytest.mark.parametrize(("split", "pictures"), [("valid", 1), ("valid, test", 2), ("valid,train", 2)])
 def test_splits(split: str, pictures: int, kplate: Run, data: Path, stub_weights: Path) -> None:
     done = kplate("evaluate", "detector", data, "--split", split, "--weights", stub_weights, "--json")
     assert done.lines[0]["pictures"] == pictures
@@ -173,6 +206,8 @@ def test_what_labels_leave_out_can_be_ignored(kplate: Run, data: Path, stub_weig
     [
         (("evaluate", "detector", "nowhere"), "nowhere"),
         (("evaluate", "detector", "data", "--split", "none"), "no labelled pictures"),
+        (("evaluate", "detector", "data", "--split", "valid,tset"), "of the split 'tset'"),
+        (("evaluate", "detector", "data", "--curve", "c.png"), "c.png must end with .svg"),
         (("evaluate", "detector", "data", "--labels", "unknown"), "korean_scenes_eval"),
         (("evaluate", "detector", "data", "--only", "dogs"), "does not find 'dogs'"),
         (("evaluate", "detector", "data", "--cropped"), "--cropped is about readings"),

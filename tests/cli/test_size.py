@@ -31,6 +31,15 @@ def test_a_size_that_is_none_is_a_wrong_argument(kplate: Run, size: str) -> None
     assert "is neither a number such as 640 nor WIDTHxHEIGHT" in done.err
 
 
+@pytest.mark.parametrize("command", ["read a.png", "bench", "export detector --out out"])
+@pytest.mark.parametrize("size", ["16384", "9" * 5000])
+def test_a_size_beyond_all_pictures_is_a_wrong_argument(kplate: Run, command: str, size: str) -> None:
+    done = kplate(*command.split(), "--size", size)
+    assert done.status == 2
+    assert "px are more than the 8192 of a side" in done.err
+    assert len(done.err) < 5000
+
+
 @pytest.mark.parametrize(("size", "named"), [("400", "400"), ("640x400", "400")])
 def test_a_size_that_the_network_cannot_take_is_one_line(kplate: Run, size: str, named: str) -> None:
     done = kplate("read", "a.png", "--size", size)

@@ -8,6 +8,8 @@ import pytest
 from kplate.darknet.cfg import CfgError, parse_cfg
 from kplate.darknet.names import read_names
 from kplate.darknet.network import Convolution, read_network
+from kplate.darknet.weights import load_weights
+from kplate.errors import WeightsError
 
 from .networks import (
     MIXED,
@@ -97,6 +99,22 @@ def test_darknets_other_spellings(tmp_path: Path) -> None:
         (MIXED, "layers=-2", "layers=-1", "layer 1 has another shape"),
         (MIXED, "[route]\nlayers=-2", "[yolo]\nanchors=1,1\nclasses=3", "there are no cells"),
         (MIXED, "[route]\nlayers=-2", "[upsample]\nstride=2", "cannot enlarge"),
+        (POOLED, "stride=1", "stride=0", "line 10: .*`stride=0` must be at least 1"),
+        (POOLED, "size=3", "size=-3", "line 9: .*`size=-3` must be at least 1"),
+        (POOLED, "stride=2", "stride=-2", "line 16: .*maxpool. `stride=-2` must be at least 1"),
+        (POOLED, "pad=1", "padding=-1", "line 11: .*-1 cells of padding"),
+        (POOLED, "width=96", "width=16384", "line 2: .*`width=16384` is more than the 8192 px"),
+        (POOLED, "width=96", "width=4294967296", "line 2: .*`width=4294967296` is out of range"),
+        (POOLED, "scale_x_y=1.05", "scale_x_y=inf", "`scale_x_y=inf` is out of range"),
+        (POOLED, "scale_x_y=1.05", "scale_x_y=nan", "`scale_x_y=nan` is out of range"),
+        (POOLED, "anchors=12,9", "anchors=1e400,9", "`anchors=1e400,9.* is out of range"),
+        (RESIDUAL, "probability=0.5", "probability=7", r"dropout\] `probability=7` must be from 0 to 1"),
+        (RESIDUAL, "probability=0.5", "probability=nan", "`probability=nan` is out of range"),
+        (POOLED, "activation=leaky", "activation=\x1b[31mred", r"`activation=.x1b.31mred`; known"),
+        (POOLED, "activation=leaky", f"activation={'q' * 5000}", "`activation=qqq.{,80}`; known"),
+        (POOLED, "filters=8", f"filters={'9' * 5000}", "`filters=999.{,80}` is not a list"),
+        (POOLED, "filters=8", f"filters=8\n{'q' * 5000}=1", "line 9: .*does not know `qqq.{,80}`$"),
+        (POOLED, "[maxpool]", f"[{'q' * 5000}]", "line 14: .{,100} is not a kind of layer"),
     ],
 )  # fmt: skip
 def test_mistakes_name_the_line(text: str, old: str, new: str, message: str, tmp_path: Path) -> None:
@@ -104,6 +122,24 @@ def test_mistakes_name_the_line(text: str, old: str, new: str, message: str, tmp
     with pytest.raises(CfgError, match=message) as caught:
         read_network(write_cfg(tmp_path, text.replace(old, new, 1)))
     assert "\n" not in str(caught.value)
+
+
+def test_comments_of_other_encodings_stay_out_of_the_way(tmp_path: Path) -> None:
+    text = POOLED.replace("[net]", "# 번호판\n[net] ; 망\npolicy=한글")
+    (tmp_path / "my.cfg").write_bytes(text.encode("cp949"))
+    assert read_network(tmp_path / "my.cfg").size == (96, 64)
+    (tmp_path / "my.cfg").write_bytes(POOLED.replace("=leaky", "=번호").encode("cp949"))
+    with pytest.raises(CfgError, match=r"line 12: .*`activation=.udcb9"):
+        read_network(tmp_path / "my.cfg")
+
+
+@pytest.mark.parametrize("path", ["q" * 5000, "a\0b"])
+def test_paths_that_cannot_be(path: str, tmp_path: Path) -> None:
+    with pytest.raises(CfgError, match=r"cannot be read as a \.cfg file") as caught:
+        read_network(path)
+    assert len(str(caught.value)) < 1000
+    with pytest.raises(WeightsError, match="cannot load"):
+        load_weights(path, read_network(write_cfg(tmp_path, POOLED)))
 
 
 def test_a_network_without_heads(tmp_path: Path) -> None:
@@ -137,13 +173,15 @@ def test_every_file_of_darknets_can_be_read() -> None:
 
 def test_names_become_kplates_own_classes(tmp_path: Path) -> None:
     network = read_network(
-        write_cfg(tmp_path, POOLED.replace("filters=7", "filters=12").replace("classes=2", "classes=7"))
+        write_cfg(tmp_path, POOLED.replace("filters=7", "filters=14").replace("classes=2", "classes=9"))
     )
     (tmp_path / "my.names").write_text(
-        "Car\nlicense-plate\n plate \nlicense_plate\ndisabled_sticker\r\nbus\n사람\n\n", encoding="utf-8"
+        "Car\nlicense-plate\n plate \nlicense_plate\ndisabled_sticker\r\nbus\nTruck\nMotorbike\n사람\n\n",
+        encoding="utf-8",
     )
     assert read_names(tmp_path / "my.names", network) == (
-        "car", "license_plate", "license_plate", "license_plate", "disabled_sticker", "bus", "사람",
+        "car", "license_plate", "license_plate", "license_plate", "disabled_sticker", "bus", "truck",
+        "motorbike", "사람",
     )  # fmt: skip
 
 
@@ -166,3 +204,5 @@ def test_names_that_do_not_fit(names: str, message: str, tmp_path: Path) -> None
     with pytest.raises(CfgError, match=r"missing.names: cannot be read as a .names file \(no such file"):
         read_names(tmp_path / "missing.names", network)
     assert read_names(["car", "bus"], network) == ("car", "bus")
+    with pytest.raises(CfgError, match="the list of names, line 2: 2 is no text"):
+        read_names(["car", 2], network)  # type: ignore[list-item]

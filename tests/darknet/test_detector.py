@@ -96,10 +96,27 @@ def test_each_file_is_checked(tmp_path: Path) -> None:
 
 def test_sizes_and_scores_are_checked(tmp_path: Path) -> None:
     files = write_painted(tmp_path)
-    with pytest.raises(ValueError, match="size must be a multiple of 32"):
-        kplate.Detector.from_darknet(*files, size=100)
+    for size, said in (
+        (100, "a multiple of 32, not 100"),
+        (16384, "at most 8192 px, not 16384"),
+        ((64, 16384), "at most 8192 px, not 16384"),
+        (64.0, "width and height, not 64.0"),
+        ((64, 64, 64), r"width and height, not .64, 64, 64."),
+        ((64,), "width and height"),
+    ):
+        with pytest.raises(ValueError, match=f"size must be .*{said}"):
+            kplate.Detector.from_darknet(*files, size=size)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="min_score"):
         kplate.Detector.from_darknet(*files, min_score=2)
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_beyond_float32_are_no_warning(tmp_path: Path) -> None:
+    cfg, weights, _ = write_network(tmp_path, NETWORKS["partial"])
+    data = weights.read_bytes()
+    weights.write_bytes(data[:20] + np.full((len(data) - 20) // 4, 1e30, "<f4").tobytes())
+    detector = kplate.Detector.from_darknet(cfg, weights, ("bus", "tree"), threads=1)
+    assert isinstance(detector(np.zeros((64, 64, 3), np.uint8)), tuple)
 
 
 def test_bytes_that_are_no_network_are_named() -> None:

@@ -2,13 +2,14 @@
 
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kplate.darknet.network import Network, read_network
-from kplate.darknet.weights import Header, load_weights, save_weights
+from kplate.darknet.weights import Header, load_first_weights, load_weights, save_weights
 from kplate.errors import OutputError, WeightsError
 
 from .networks import NETWORKS, POOLED, write_cfg
@@ -96,6 +97,18 @@ def test_files_that_are_no_weights(tmp_path: Path) -> None:
     path.write_bytes(b"\0" * 15)
     with pytest.raises(WeightsError, match="its 15 bytes do not hold the header"):
         load_weights(path, network)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("load", [load_weights, load_first_weights])
+def test_values_that_are_no_numbers(
+    load: Callable[[Path, Network], object], value: float, tmp_path: Path
+) -> None:
+    network = read_network(write_cfg(tmp_path, POOLED))
+    path = a_file(tmp_path, network, Header().to_bytes())
+    path.write_bytes(path.read_bytes()[:-4] + struct.pack("<f", value))
+    with pytest.raises(WeightsError, match=r"my.weights: layer 7, the .*line 46, holds values that are no n"):
+        load(path, network)
 
 
 def test_weights_that_cannot_be_written(tmp_path: Path) -> None:

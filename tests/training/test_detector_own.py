@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,10 +22,10 @@ from kplate.errors import DataError, WeightsError  # noqa: E402
 from kplate.images import write_image  # noqa: E402
 from kplate.nets import yolov4  # noqa: E402
 from kplate.nets.darknet import NANO_CFG  # noqa: E402
-from kplate.training import data_augment  # noqa: E402
+from kplate.training import data_augment, detector_trainer  # noqa: E402
 from kplate.training.data import open_pools  # noqa: E402
 from kplate.training.data_augment import Sampler, move, slant  # noqa: E402
-from kplate.training.data_own import open_data, parts_of  # noqa: E402
+from kplate.training.data_own import open_data, parse_extra, parts_of  # noqa: E402
 from kplate.training.detector import Settings, Training, load_average, main, parse  # noqa: E402
 from kplate.training.detector_anchors import find_anchors  # noqa: E402
 from kplate.training.detector_cfg import NAMED, find_cfg, fit_cfg  # noqa: E402
@@ -317,9 +318,126 @@ def test_names_that_cannot_be(shapes: Path, tmp_path: Path) -> None:
             open_data(Settings((shapes / "shapes.data",), tmp_path, names=tmp_path / "x.names"))
 
 
-def test_numbers_that_cannot_be(shapes: Path) -> None:
-    with pytest.raises(DataError, match="--batch must be above 0, not 0"):
-        parse(["--data", str(shapes), "--batch", "0"])
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("batch", "0", "above 0, not 0"),
+        ("minutes", "nan", "above 0, not nan"),
+        ("seed", "-1", "0 or more, not -1"),
+        ("seed", str(10**20), "at most"),
+        ("workers", "-1", "0 or more, not -1"),
+        ("steps", "-1", "0 or more, not -1"),
+        ("decay", "nan", "0 or more, not nan"),
+        ("save-minutes", "-2", "0 or more, not -2"),
+    ],
+)
+def test_numbers_that_cannot_be(option: str, value: str, reason: str, shapes: Path) -> None:
+    with pytest.raises(DataError, match=f"--{option} must be {reason}"):
+        parse(["--data", str(shapes), f"--{option}", value])
+
+
+@pytest.mark.parametrize("share", ["abc", "nan", "0", "-1", "1e400"])
+def test_shares_that_cannot_be(share: str) -> None:
+    assert parse_extra(["x", "y=2"]) == [(Path("x"), 0.1), (Path("y"), 2.0)]
+    with pytest.raises(DataError, match=f"--extra x={share}: the share must be a number above 0"):
+        parse_extra([f"x={share}"])
+
+
+HEAD = "filters=14\nsize=1\nactivation=linear\n[yolo]\nnew_coords=0\n"
+
+
+def with_head(old: str, new: str) -> str:
+    """The network above with a head that may be changed: one whose sizes are exponentials."""
+    plain = TINY.replace("filters=14\nsize=1\nactivation=logistic\n[yolo]\n", HEAD)
+    return plain.replace("new_coords=1\n", "").replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("filters=14", "batch_normalize=1\nfilters=14", r"line 26: .* stands above a \[yolo\]"),
+        ("[yolo]", "[maxpool]\nsize=1\n[yolo]", r"line 29: \[maxpool\] stands above a \[yolo\]"),
+        ("[net]", "[net]\nchannels=1", "pictures have 3 channels, but `channels=1`"),
+        ("filters=16", "filters=1000000000", "tiny.cfg: there is not enough memory for a network"),
+    ],
+)  # fmt: skip
+def test_networks_that_cannot_be_trained(old: str, new: str, reason: str, settings: Settings) -> None:
+    cfg = settings.out.parent / "tiny.cfg"
+    cfg.write_text(with_head(old, new))
+    with pytest.raises((CfgError, DataError), match=reason):
+        Training(replace(settings, cfg=cfg), open_data(settings))
+
+
+def test_a_dropout_above_the_boxes_and_comments_in_cp949(settings: Settings) -> None:
+    cfg = settings.out.parent / "tiny.cfg"
+    text = with_head("[yolo]", "[dropout]\n[yolo]").replace("# a stem", "# 줄기")
+    cfg.write_bytes(text.encode("cp949"))
+    training = Training(replace(settings, cfg=cfg, steps=1), open_data(settings))
+    training.run()
+    assert "줄기".encode("cp949") in training.network.cfg.read_bytes()
+    fitted = fit_cfg(training.network.cfg, settings.out.parent, classes=5)
+    assert read_network(fitted).heads[0].classes == 5
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.fixture
+def damaged(shapes: Path, tmp_path: Path) -> Path:
+    """The shapes again, two pictures of which are damaged after their headers, one to validate with."""
+    folder = tmp_path / "damaged"
+    shutil.copytree(shapes, folder)
+    for n in (3, 14):
+        truncate(folder / f"{n}.png")
+    return folder
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_picture_is_left_out(
+    workers: int, settings: Settings, damaged: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mine = replace(settings, data=(damaged / "shapes.data",), steps=6, workers=workers, validate_minutes=0.0)
+    training = Training(mine, open_data(mine))
+    training.run()
+    assert training.step == 6
+    assert training.best is not None
+    noted = sorted(line for line in capfd.readouterr().err.splitlines() if "it is left out" in line)
+    assert len(noted) == 2  # each once, however often it is met
+    assert "14.png: the file is truncated" in noted[0]
+    assert "3.png: the file is truncated" in noted[1]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_nothing_to_learn_from_is_an_error(workers: int, settings: Settings, damaged: Path) -> None:
+    for n in set(range(12)) - {3}:
+        truncate(damaged / f"{n}.png")
+    mine = replace(settings, data=(damaged / "shapes.data",), steps=6, workers=workers)
+    with pytest.raises(DataError, match=r"cannot be read .nor can the 11 beside it., so") as caught:
+        Training(mine, open_data(mine)).run()
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_to_validate_with_leaves_the_weights(settings: Settings, damaged: Path) -> None:
+    for n in set(range(12, 18)) - {14}:
+        truncate(damaged / f"{n}.png")
+    mine = replace(settings, data=(damaged / "shapes.data",), steps=2)
+    training = Training(mine, open_data(mine))
+    training.run()
+    assert training.best is None
+    assert (settings.out / "tiny.weights").is_file()
+
+
+def test_what_was_learned_is_saved_before_it_is_judged(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(detector_trainer, "validate", fail)
+    with pytest.raises(MemoryError):
+        Training(replace(settings, steps=2), open_data(settings)).run()
+    assert torch.load(settings.out / "last.pt", weights_only=True)["step"] == 2
 
 
 def test_a_slanted_view_moves_boxes_as_it_moves_the_picture() -> None:

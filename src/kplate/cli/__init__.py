@@ -45,12 +45,29 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         if command in (None, name):
             module = importlib.import_module(f"kplate.cli.{name}")
             module.configure(child)
+            child.mixed = getattr(module, "MIXED", False)
             child.set_defaults(run=module.run)
     return parser
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with the arguments without credentials: an address may be in the wrong place."""
+    """Says what is wrong with the arguments without credentials: an address may be in the wrong place.
+
+    Attributes:
+        mixed: Whether options may stand between the positional arguments.
+    """
+
+    mixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Take options between positional arguments, too, where some of those may be left out."""
+        if not self.mixed:
+            return super().parse_known_args(args, namespace)
+        self.mixed = False  # what follows calls this method in its turn
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.mixed = True
 
     def error(self, message: str) -> NoReturn:
         from kplate.events.urls import without_credentials
@@ -87,6 +104,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KplateError as error:
         status = FAILED
         complain(str(error))
+    except MemoryError:
+        status = FAILED
+        complain("there is not enough memory for this")
     except OSError as error:
         status = FAILED
         name = f"{printable(error.filename)}: " if isinstance(error.filename, (str, os.PathLike)) else ""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kplate.cli.common import Screen, positive, prepare_file, write_json_line
+from kplate.cli.common import Screen, input_side, positive, prepare_file, write_json_line
 from kplate.cli.engine_arguments import engine_name
 from kplate.cli.evaluate_tables import plain_table
 from kplate.engines import thread_count
@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser, "--precision", _precision, "P", f"of {', '.join(PRECISIONS)} (default: all that there are)"
     )
     listed(parser, "--threads", positive, "N", "numbers of threads (default: 1 and the cores there are)")
-    listed(parser, "--size", positive, "N", "px of the longer side for finding (default: 416)")
+    listed(parser, "--size", input_side, "N", "px of the longer side for finding (default: 416)")
     listed(
         parser,
         "--also",
@@ -126,7 +126,7 @@ def _status() -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     with Console(stderr=True, highlight=False).status("") as status:
-        yield status.update
+        yield lambda line: status.update(Text(line))
 
 
 def _print(screen: Screen, report: "Report") -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from kplate.cli.engine_arguments import add_engine_arguments
 from kplate.errors import KplateError, OutputError
-from kplate.files import printable, reason_of, write_atomic
+from kplate.files import excerpt, printable, reason_of, write_atomic
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +25,8 @@ FAILED: Final = 1
 CANCELLED: Final = 130
 PIPE_CLOSED: Final = 141
 
+#: How PyTorch's allocators say that there is no memory, for which it has no class of its own.
+_NO_MEMORY: Final = ("out of memory", "not enough memory", "allocate memory")
 #: Columns of a table that does not go to a terminal.
 _PIPE_WIDTH: Final = 160
 
@@ -33,7 +35,12 @@ def complain(message: str) -> None:
     """Print one line on standard error."""
     # Nobody may be listening any more; that must not hide the exit status.
     with contextlib.suppress(OSError):
-        print(f"kplate: {message}", file=sys.stderr, flush=True)
+        print(_clean(f"kplate: {message}"), file=sys.stderr, flush=True)
+
+
+def _clean(message: str) -> str:
+    """Keep what a terminal would obey, such as escape sequences in a class's name, from reaching it."""
+    return "\n".join(map(printable, message.split("\n")))
 
 
 def prepare_streams() -> None:
@@ -94,7 +101,8 @@ class Screen:
 
         # Tables in a file or a pipe are not squeezed into the 80 columns that Rich takes for granted there.
         width = None if self._out_is_terminal else _PIPE_WIDTH
-        return console.Console(highlight=False, emoji=False, width=width)
+        # Names of classes and files may look like Rich's markup and are none.
+        return console.Console(highlight=False, emoji=False, markup=False, width=width)
 
     @contextlib.contextmanager
     def progress(self, total: int, unit: str) -> Iterator[Callable[[str], None]]:
@@ -130,7 +138,7 @@ class Screen:
         if self._bar_console is not None and sys.stderr.isatty():
             from rich.text import Text
 
-            self._bar_console.print(Text(f"kplate: {message}", style="red"), soft_wrap=True)
+            self._bar_console.print(Text(_clean(f"kplate: {message}"), style="red"), soft_wrap=True)
         else:
             complain(message)
 
@@ -203,9 +211,28 @@ def score(text: str) -> float:
 def input_size(text: str) -> "Size":
     """Read an argument that is px of the longer side (640) or width and height (640x384)."""
     sides = text.lower().split("x")
-    if len(sides) not in (1, 2) or not all(side.isdecimal() and int(side) for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number such as 640 nor WIDTHxHEIGHT")
+    if len(sides) not in (1, 2) or not all(side.isdecimal() and side.strip("0") for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"{excerpt(text)!r} is neither a number such as 640 nor WIDTHxHEIGHT"
+        )
+    for side in sides:
+        _refuse_too_large(side)
     return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
+def input_side(text: str) -> int:
+    """Read an argument that is px of the longer side of a network's input."""
+    _refuse_too_large(text)
+    return positive(text)
+
+
+def _refuse_too_large(side: str) -> None:
+    # Here, not above: `kplate --help` need not wait for OpenCV.
+    from kplate.images.letterbox import LARGEST_SIDE
+
+    digits = side.lstrip("0")
+    if digits.isdecimal() and (len(digits) > len(str(LARGEST_SIDE)) or int(digits) > LARGEST_SIDE):
+        raise argparse.ArgumentTypeError(f"{excerpt(side)} px are more than the {LARGEST_SIDE} of a side")
 
 
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -290,5 +317,9 @@ def run_module(name: str, arguments: list[str], *, needs: str, extra: str) -> in
     sys.argv = [f"kplate {extra} {name.rpartition('.')[2]}", *arguments]
     try:
         return int(module.main(arguments) or 0)
+    except RuntimeError as error:
+        if not any(text in str(error) for text in _NO_MEMORY):
+            raise
+        raise KplateError(f"{needs} needs more memory than there is") from error
     except FloatingPointError as error:  # a loss that is no number any more; the message says what to do
         raise KplateError(str(error)) from error

@@ -18,11 +18,14 @@ from kplate.errors import KplateError
 from kplate.evaluation.report import figure_rows
 from kplate.evaluation.scoring import PictureOutcome, Verdict
 from kplate.evaluation.summary import Summary, kind_of, other_readings, wrong_texts
+from kplate.files import printable
 from kplate.results import json_line
 
 if TYPE_CHECKING:
     from kplate import Recognizer
 
+#: Options may stand between ``detector`` and the data.
+MIXED: Final = True
 #: What ``--against`` calls the networks that ship with kplate.
 SHIPPED: Final = "shipped"
 #: Arguments that say something about boxes.
@@ -78,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="CLASS",
         help="only vehicles, plates or permits, several with commas; where none are labelled, there are none",
     )
-    boxes.add_argument("--curve", metavar="FILE", help="draw precision over recall as an SVG picture")
+    boxes.add_argument("--curve", metavar="FILE", help="draw precision over recall: FILE.svg")
     boxes.add_argument(
         "--no-refine", action="store_true", help="what the detector's own network finds, without its refiner"
     )
@@ -164,10 +167,10 @@ def _print(screen: Screen, summary: Summary, outcomes: Sequence[PictureOutcome])
     worst = plain_table("trusted and wrong", "label", "reading", "score")
     for text in wrong_texts(outcomes):
         if text.trusted:
-            worst.add_row(Text(text.sample.name), text.truth, text.seen, f"{text.score:.3f}")
+            worst.add_row(printable(text.sample.name), printable(text.truth), text.seen, f"{text.score:.3f}")
     for other in other_readings(outcomes, Verdict.OTHER):
         worst.add_row(
-            Text(other.sample.name), "(matches no label)", other.plate.text, f"{other.plate.score:.3f}"
+            printable(other.sample.name), "(matches no label)", other.plate.text, f"{other.plate.score:.3f}"
         )
     for part in (figures, kinds, conditions, worst):
         if part.rows:

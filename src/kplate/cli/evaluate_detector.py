@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from rich.text import Text
-
 from kplate.classes import CAR, DISABLED_STICKER, LICENSE_PLATE, VEHICLES
 from kplate.cli.common import FAILED, Screen, prepare_file, write_json_line
 from kplate.cli.evaluate_tables import plain_table
@@ -14,7 +12,7 @@ from kplate.cli.labelled_boxes import load_boxes
 from kplate.cli.networks import open_detector
 from kplate.closer import look_closer
 from kplate.detector import Detection
-from kplate.errors import KplateError
+from kplate.errors import DataError, KplateError
 from kplate.evaluation.boxes import BoxOutcome, BoxSample, evaluate_boxes
 from kplate.evaluation.boxes_report import (
     CLASS_COLUMNS,
@@ -25,6 +23,7 @@ from kplate.evaluation.boxes_report import (
     write_curve,
 )
 from kplate.evaluation.boxes_summary import BoxSummary, misses, needless, summarise_boxes, width_name
+from kplate.files import printable
 from kplate.images import Image
 from kplate.results import json_line
 
@@ -32,6 +31,8 @@ from kplate.results import json_line
 _LEAST_SCORE: Final = 0.01
 #: Arguments of `kplate evaluate` that say something about readings.
 _OF_READINGS: Final = ("cropped", "also", "against", "reader")
+#: The kind of picture that curves are.
+_CURVE: Final = ".svg"
 _ONLY_NAMES: Final = {"vehicles": CAR, "plates": LICENSE_PLATE, "permits": DISABLED_STICKER}
 
 
@@ -44,9 +45,11 @@ def run(args: argparse.Namespace) -> int:
     for name in _OF_READINGS:
         if getattr(args, name, None):
             raise KplateError(f"--{name} is about readings: it does not go with `kplate evaluate detector`")
+    if args.curve and Path(args.curve).suffix.lower() != _CURVE:
+        raise KplateError(f"--curve draws SVG: {printable(args.curve)} must end with {_CURVE}")
     screen = Screen(json=args.json)
     own = open_detector(args, min_score=args.min_score)
-    only = [_ONLY_NAMES.get(name, name) for name in (args.only or "").split(",") if name]
+    only = [_ONLY_NAMES.get(name, name) for name in _listed(args.only)]
     unknown = [name for name in only if name not in own.labels]
     if unknown:
         raise KplateError(f"--only: the network does not find {unknown[0]!r}: {', '.join(own.labels)}")
@@ -93,7 +96,7 @@ def _samples(
     args: argparse.Namespace, labels: Sequence[str], only: Sequence[str]
 ) -> tuple[list[BoxSample], list[str]]:
     """Load the pictures of all folders, and list the labels that cannot be used."""
-    splits = [name for name in (args.split or "").split(",") if name]
+    splits = _listed(args.split)
     samples: list[BoxSample] = []
     problems: list[str] = []
     for folder in (args.folder, *args.further):
@@ -102,7 +105,23 @@ def _samples(
         )
         samples += found
         problems += wrong
+    for split in splits if len(splits) > 1 else ():  # a split may be in one folder alone, but not in none
+        if not any(_holds(folder, labels, args.labels, split) for folder in (args.folder, *args.further)):
+            raise KplateError(f"--split: there are no labelled pictures of the split {printable(split)!r}")
     return samples, problems
+
+
+def _holds(folder: str, labels: Sequence[str], own: str | None, split: str) -> bool:
+    try:
+        load_boxes(folder, labels, labels=own, splits=[split])
+    except DataError:
+        return False
+    return True
+
+
+def _listed(text: str | None) -> list[str]:
+    """Return what an argument lists with commas."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 def _title(args: argparse.Namespace) -> str:
@@ -154,19 +173,19 @@ def _print(screen: Screen, summary: BoxSummary) -> None:
     screen.out.print(f"{summary.pictures} pictures at {size_name(summary)}")
     classes = plain_table(*CLASS_COLUMNS)
     for figures in summary.classes:
-        classes.add_row(*(Text(cell) for cell in class_row(figures)))
+        classes.add_row(*map(printable, class_row(figures)))
     widths = plain_table("found by width", "px", "of the input", "of the picture")
     conditions = plain_table("condition", "class", "AP50", "found", "needless boxes")
     for figures in summary.classes:
         own, picture = dict(figures.widths), dict(figures.picture_widths)
         for low in sorted({*own, *picture}):
             cells = (str(shares[low]) if low in shares else "" for shares in (own, picture))
-            widths.add_row(figures.label, width_name(low), *cells)
+            widths.add_row(printable(figures.label), width_name(low), *cells)
         for name, *cells_of in condition_rows(figures):
-            conditions.add_row(Text(name), figures.label, *cells_of)
+            conditions.add_row(printable(name), printable(figures.label), *cells_of)
     confusions = plain_table("label", "found as", "times")
     for true, found, times in summary.confusions:
-        confusions.add_row(true or "(nothing)", found or "(not found)", str(times))
+        confusions.add_row(printable(true) or "(nothing)", printable(found) or "(not found)", str(times))
     for table in (classes, widths, conditions, confusions):
         if table.rows:
             screen.out.print()

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kplate.evaluation import Comparison, Group, PictureOutcome, TextOutcome, trust_curve
+from kplate.files import printable
 
 #: Thresholds that are printed; the report and the JSON have more.
 _PRINTED: Final = frozenset({0.0, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99})
@@ -27,7 +28,9 @@ def group_table(name: str, groups: Sequence[Group]) -> Table:
     """Return the table of what groups of plates came to."""
     table = plain_table(name, "best reading exact", "trusted exact", "trusted, wrong")
     for group in groups:
-        table.add_row(group.name, str(group.seen), str(group.trusted_right), str(group.trusted_wrong))
+        table.add_row(
+            printable(group.name), str(group.seen), str(group.trusted_right), str(group.trusted_wrong)
+        )
     return table
 
 
@@ -48,7 +51,9 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
         figures.add_row(Text(name), Text(value))
     plates = plain_table("read differently", "label", "first", "second")
     for first, second in comparison.differing[:_LISTED]:
-        plates.add_row(Text(first.sample.name), first.truth, _reading(first), _reading(second))
+        plates.add_row(
+            printable(first.sample.name), printable(first.truth), _reading(first), _reading(second)
+        )
     console.print()
     console.print(figures)
     if plates.rows:

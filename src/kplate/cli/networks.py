@@ -4,15 +4,19 @@ import argparse
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kplate.cli.engine_arguments import announce, engine_of
 from kplate.errors import KplateError
+from kplate.files import printable
 from kplate.weights import TASKS, holds
 
 if TYPE_CHECKING:
     from kplate import Detector, Recognizer
     from kplate.images.letterbox import Size
+
+#: Ending of Darknet's files of values, which say nothing about their network.
+_DARKNET: Final = ".weights"
 
 
 def open_recognizer(args: argparse.Namespace) -> "Recognizer":
@@ -125,6 +129,11 @@ def _sizes_named() -> Iterator[None]:
 
 def _held(weights: str | None, task: str) -> str | None:
     """Return the weights, or None where they are a folder that holds the other network alone."""
+    if weights and Path(weights).suffix.lower() == _DARKNET and not Path(weights).is_dir():
+        raise KplateError(
+            f"{printable(weights)}: a {_DARKNET} file needs --detector and --names, "
+            "its network's .cfg and .names files"
+        )
     folder = Path(weights) if weights else None
     if folder is None or not folder.is_dir() or holds(folder, task):
         return weights

@@ -3,15 +3,19 @@
 The format is that of the Darknet of YOLOv4 (A. Bochkovskiy et al., 2020).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from kplate.errors import DataError
-from kplate.files import StrPath, printable, reason_of
+from kplate.files import LONGEST_PATH, StrPath, excerpt, printable, reason_of
 
 #: Short names that Darknet takes as well.
 _ALIASES: Final = {"network": "net", "conv": "convolutional", "max": "maxpool", "avg": "avgpool"}
+
+#: How `.cfg` files are read and written: comments in other encodings, such as CP949, stay what they are.
+BYTES_KEPT: Final = "surrogateescape"
 
 #: Options that say what a layer computes.
 _USED: Final[dict[str, frozenset[str]]] = {
@@ -45,6 +49,10 @@ _NEUTRAL: Final = {
     "weights_type": "none",
     "weights_normalization": "none",
 }
+#: Darknet's own numbers have 32 bits; beyond lies nothing that a network can be made of.
+_LARGEST: Final = 2**31 - 1
+#: Letters of a message at most.
+_MESSAGE: Final = 400
 
 
 class CfgError(DataError):
@@ -75,7 +83,11 @@ class Section:
 
     def error(self, message: str, key: str | None = None) -> CfgError:
         """An error that points at this section, or at one of its options."""
-        return CfgError(f"{self.place(key)}: [{self.kind}] {message}")
+        return CfgError(f"{self.place(key)}: {excerpt(f'[{excerpt(self.kind)}] {message}', _MESSAGE)}")
+
+    def quoted(self, key: str) -> str:
+        """An option as messages repeat it."""
+        return f"`{excerpt(f'{key}={self.options.get(key)}')}`"
 
     def check(self) -> None:
         """Makes sure that the kind of layer and every option are known.
@@ -88,7 +100,7 @@ class Section:
             raise self.error(f"is not a kind of layer kplate knows; known: {', '.join(_USED)}")
         for key, value in self.options.items():
             if key not in used and key not in _TRAINING and not _changes_nothing(key, value):
-                raise self.error(f"does not know `{key}={value}`", key)
+                raise self.error(f"does not know {self.quoted(key)}", key)
 
     def text(self, key: str, default: str | None = None) -> str:
         """The option as text; raises :class:`CfgError` when it is missing and has no default."""
@@ -101,9 +113,11 @@ class Section:
         """The option as comma-separated whole numbers."""
         text = self.text(key, default)
         try:
-            return tuple(int(part) for part in text.split(",") if part.strip())
+            values = tuple(int(part) for part in text.split(",") if part.strip())
         except ValueError:
-            raise self.error(f"`{key}={text}` is not a list of whole numbers", key) from None
+            raise self.error(f"{self.quoted(key)} is not a list of whole numbers", key) from None
+        self._check_range(key, values)
+        return values
 
     def integer(self, key: str, default: int | None = None) -> int:
         """The option as one whole number."""
@@ -112,29 +126,44 @@ class Section:
             raise self.error(f"`{key}=` needs exactly one whole number", key)
         return values[0]
 
+    def positive(self, key: str, default: int | None = None) -> int:
+        """The option as one whole number of at least 1."""
+        value = self.integer(key, default)
+        if value < 1:
+            raise self.error(f"`{key}={value}` must be at least 1", key)
+        return value
+
     def number(self, key: str, default: float | None = None) -> float:
         """The option as one number."""
         text = self.text(key, None if default is None else str(default))
         try:
-            return float(text)
+            value = float(text)
         except ValueError:
-            raise self.error(f"`{key}={text}` is not a number", key) from None
+            raise self.error(f"{self.quoted(key)} is not a number", key) from None
+        self._check_range(key, (value,))
+        return value
 
     def numbers(self, key: str) -> tuple[float, ...]:
         """The option as comma-separated numbers."""
         text = self.text(key)
         try:
-            return tuple(float(part) for part in text.split(",") if part.strip())
+            values = tuple(float(part) for part in text.split(",") if part.strip())
         except ValueError:
-            raise self.error(f"`{key}={text}` is not a list of numbers", key) from None
+            raise self.error(f"{self.quoted(key)} is not a list of numbers", key) from None
+        self._check_range(key, values)
+        return values
+
+    def _check_range(self, key: str, values: Sequence[float]) -> None:
+        if not all(abs(value) <= _LARGEST for value in values):  # "not <=": no comparison with NaN holds
+            raise self.error(f"{self.quoted(key)} is out of range", key)
 
 
 def parse_cfg(path: StrPath) -> list[Section]:
     """Reads a `.cfg` file into its sections.
 
     Args:
-        path: The file; `#` and `;` start comments. Of an option that is given twice the first counts, as in
-            Darknet.
+        path: The file; `#` and `;` start comments, which may be of any encoding. Of an option that is given
+            twice the first counts, as in Darknet.
 
     Returns:
         Sections in file order; the first is `[net]`.
@@ -143,7 +172,7 @@ def parse_cfg(path: StrPath) -> list[Section]:
         CfgError: The file cannot be read, a line is neither a header nor `key=value`, or `[net]` is not
             first.
     """
-    text, name = read_text(path, ".cfg"), printable(Path(path).name)
+    text, name = read_text(path, ".cfg", errors=BYTES_KEPT), printable(Path(path).name)
     sections: list[Section] = []
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.split("#")[0].split(";")[0].strip()
@@ -158,36 +187,42 @@ def parse_cfg(path: StrPath) -> list[Section]:
             sections[-1].lines.setdefault(key, number)
         else:
             raise CfgError(
-                f"{name}, line {number}: expected `[section]` or `key=value`, found `{printable(line)}`"
+                f"{name}, line {number}: expected `[section]` or `key=value`, found `{excerpt(line)}`"
             )
     if not sections or sections[0].kind != "net":
         raise CfgError(f"{name}, line 1: a .cfg starts with [net]")
     return sections
 
 
-def read_text(path: StrPath, what: str) -> str:
+def read_text(path: StrPath, what: str, *, errors: str = "strict") -> str:
     """Reads a text file that a user names.
 
     Args:
         path: The file, UTF-8, with or without a byte order mark.
         what: What it should be, such as `.cfg`, for messages.
+        errors: What happens to bytes that are no UTF-8, as for `bytes.decode`.
 
     Raises:
-        CfgError: It is missing, no ordinary file, or no UTF-8.
+        CfgError: It is missing, no ordinary file, no name that a file can have, or no UTF-8.
     """
 
     def refuse(reason: str) -> CfgError:
-        return CfgError(f"{printable(path)}: cannot be read as a {what} file ({reason})")
+        return CfgError(f"{excerpt(path, LONGEST_PATH)}: cannot be read as a {what} file ({reason})")
 
     file = Path(path)
-    if file.exists() and not file.is_file():  # devices and pipes may never end
-        raise refuse("it is not an ordinary file")
     try:
-        return file.read_text(encoding="utf-8-sig")
+        if file.exists() and not file.is_file():  # devices and pipes may never end
+            raise refuse("it is not an ordinary file")
+        text = file.read_text(encoding="utf-8-sig", errors=errors)
     except OSError as error:
         raise refuse(reason_of(error)) from None
     except UnicodeDecodeError:
         raise refuse("it is not UTF-8 text") from None
+    except ValueError as error:  # a null byte in the name
+        raise refuse(str(error)) from None
+    if "\0" in text:  # UTF-16, or no text at all
+        raise refuse("it is not UTF-8 text")
+    return text
 
 
 def _changes_nothing(key: str, value: str) -> bool:

@@ -182,9 +182,9 @@ def folded(weights: LayerWeights) -> tuple[NDArray[np.float32], NDArray[np.float
     if weights.scales is None or weights.means is None or weights.variances is None:
         return weights.weights, weights.biases
     # In double precision, so that folding adds no error of its own. A variance below 0 is NaN in Darknet too,
-    # and what is not a number is never reported.
-    with np.errstate(invalid="ignore"):
+    # and what is not a number is never reported; what is beyond float32 becomes infinite likewise.
+    with np.errstate(invalid="ignore", over="ignore"):
         factor = weights.scales / np.sqrt(weights.variances.astype(np.float64) + BATCH_NORM_EPS)
         kernel = weights.weights * factor[:, None, None, None]
         bias = weights.biases - weights.means * factor
-    return kernel.astype(np.float32), bias.astype(np.float32)
+        return kernel.astype(np.float32), bias.astype(np.float32)

@@ -33,10 +33,7 @@ def load_model(cfg: StrPath, weights: StrPath, names: StrPath | Sequence[str]) -
         WeightsError: The weights do not fit, or the `onnx` package is not installed.
     """
     network = read_network(cfg)
-    if network.channels != _COLOURS:
-        raise CfgError(
-            f"{network.source}: pictures have {_COLOURS} channels, but `channels={network.channels}`"
-        )
+    check_channels(network)
     labels = read_names(names, network)
     _, values = load_weights(weights, network)
     try:
@@ -49,6 +46,18 @@ def load_model(cfg: StrPath, weights: StrPath, names: StrPath | Sequence[str]) -
             "pip install 'kplate[darknet]'"
         ) from error
     return build_graph(network, values), _manifest(network, labels, Path(weights).name)
+
+
+def check_channels(network: Network) -> None:
+    """Makes sure that a network takes pictures as kplate reads them.
+
+    Raises:
+        CfgError: Its pictures are not in colour.
+    """
+    if network.channels != _COLOURS:
+        raise CfgError(
+            f"{network.source}: pictures have {_COLOURS} channels, but `channels={network.channels}`"
+        )
 
 
 def _manifest(network: Network, labels: tuple[str, ...], file: str) -> Manifest:

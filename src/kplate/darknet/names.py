@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from kplate.classes import CLASSES, LICENSE_PLATE
+from kplate.classes import CLASSES, LICENSE_PLATE, VEHICLES
 from kplate.darknet.cfg import CfgError, read_text
 from kplate.darknet.network import Network
-from kplate.files import StrPath, printable
+from kplate.files import StrPath, excerpt, printable
 
-#: What others call kplate's own classes, in small letters and with `_` for blanks and hyphens.
+#: What others call the classes that kplate knows, in small letters and with `_` for blanks and hyphens.
 _OWN: Final = {
-    **{name: name for name in CLASSES},
+    **{name: name for name in (*CLASSES, *VEHICLES)},
     "plate": LICENSE_PLATE,
 }
 
@@ -29,13 +29,17 @@ def read_names(names: StrPath | Sequence[str], network: Network) -> tuple[str, .
         others as they are.
 
     Raises:
-        CfgError: The file cannot be read, a line is empty, or there is not one name for each class.
+        CfgError: The file cannot be read, a line is empty or no text, or there is not one name for each
+            class.
     """
     if isinstance(names, (str, os.PathLike)):
         source = printable(Path(names).name)
         lines = read_text(names, ".names").rstrip().splitlines()
     else:
         source, lines = "the list of names", list(names)
+        for number, line in enumerate(lines, start=1):
+            if not isinstance(line, str):
+                raise CfgError(f"{source}, line {number}: {excerpt(repr(line))} is no text")
     lines = [line.strip() for line in lines]
     if "" in lines:
         raise CfgError(

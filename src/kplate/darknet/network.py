@@ -12,6 +12,7 @@ from typing import Final
 
 from kplate.darknet.cfg import CfgError, Section, parse_cfg
 from kplate.files import StrPath, printable
+from kplate.images.letterbox import LARGEST_SIDE
 
 ACTIVATIONS: Final = ("linear", "leaky", "mish", "swish", "relu", "logistic")
 LEAKY_SLOPE: Final = 0.1  # Darknet's constant, src/activations.h
@@ -172,6 +173,14 @@ class Network:
         return tuple(index for index, step in enumerate(self.steps) if isinstance(step.layer, Head))
 
     @property
+    def last_layers(self) -> tuple[int, ...]:
+        """Indices of the layers that give the `[yolo]` sections their numbers: above any `[dropout]`."""
+        return tuple(
+            max((at for at in range(index) if not isinstance(self.steps[at].layer, Dropout)), default=-1)
+            for index in self.outputs
+        )
+
+    @property
     def convolutions(self) -> Iterator[tuple[int, Step, Convolution]]:
         """The layers that have weights, with their indices, in the order of a `.weights` file."""
         for index, step in enumerate(self.steps):
@@ -206,6 +215,8 @@ def read_network(path: StrPath) -> Network:
     for key, side in zip(("width", "height"), size, strict=True):
         if side < 1 or side % network.multiple:
             raise net.error(f"`{key}={side}` must be a multiple of {network.multiple}", key)
+        if side > LARGEST_SIDE:
+            raise net.error(f"`{key}={side}` is more than the {LARGEST_SIDE} px that a side may have", key)
     return network
 
 
@@ -233,13 +244,15 @@ class _Builder:
             case "shortcut":
                 step = self._shortcut(section, channels, stride)
             case "upsample":
-                factor = section.integer("stride", 2)
-                if factor < 1 or stride == _GLOBAL or stride % factor:
+                factor = section.positive("stride", 2)
+                if stride == _GLOBAL or stride % factor:
                     raise section.error(f"cannot enlarge a layer of stride {stride} by {factor}", "stride")
                 step = Step(Upsample(factor), before, channels, stride // factor, section)
             case "dropout":
-                dropout = Dropout(section.number("probability", 0.5))
-                step = Step(dropout, before, channels, stride, section)
+                probability = section.number("probability", 0.5)
+                if not 0 <= probability <= 1:
+                    raise section.error(f"`probability={probability:g}` must be from 0 to 1", "probability")
+                step = Step(Dropout(probability), before, channels, stride, section)
             case _:
                 step = Step(self._head(section, channels, stride), before, channels, stride, section)
         if any(self._feeds_decoder(index) for index in step.inputs):
@@ -264,7 +277,7 @@ class _Builder:
             index = value if value >= 0 else here + value
             if not 0 <= index < here:
                 raise section.error(
-                    f"`{key}={section.options[key]}` points at layer {index}; there are {here} above", key
+                    f"{section.quoted(key)} points at layer {index}; there are {here} above", key
                 )
             result.append(index)
         if not result:
@@ -272,10 +285,10 @@ class _Builder:
         return tuple(result)
 
     def _convolution(self, section: Section, channels: int, stride: int) -> Step:
-        filters, size = section.integer("filters"), section.integer("size", 1)
-        step, groups = section.integer("stride", 1), section.integer("groups", 1)
+        filters, size = section.positive("filters"), section.positive("size", 1)
+        step, groups = section.positive("stride", 1), section.positive("groups", 1)
         padding = size // 2 if section.integer("pad", 0) else section.integer("padding", 0)
-        if min(filters, size, step, groups) < 1 or channels % groups or filters % groups:
+        if channels % groups or filters % groups:
             raise section.error(
                 f"cannot make {filters} filters in {groups} groups from {channels} channels", "filters"
             )
@@ -283,7 +296,7 @@ class _Builder:
             raise section.error(
                 f"of size {size}, stride {step} and {padding} cells of padding gives a layer whose cells do "
                 "not line up with those above",
-                "pad",
+                "pad" if "pad" in section.options else "padding",
             )
         normalised = bool(section.integer("batch_normalize", 0))
         layer = Convolution(
@@ -292,19 +305,19 @@ class _Builder:
         return Step(layer, (len(self.steps) - 1,), filters, stride * step, section)
 
     def _maxpool(self, section: Section, channels: int, stride: int) -> Step:
-        step = section.integer("stride", 1)
-        size = section.integer("size", step)
-        if min(step, size) < 1 or size < step or (stride == _GLOBAL and step > 1):
+        step = section.positive("stride", 1)
+        size = section.positive("size", step)
+        if size < step or (stride == _GLOBAL and step > 1):
             raise section.error(f"cannot pool {size} cells every {step}", "size")
         return Step(MaxPool(size, step), (len(self.steps) - 1,), channels, stride * step, section)
 
     def _route(self, section: Section) -> Step:
         inputs = self._resolve(section, "layers")
-        groups, group = section.integer("groups", 1), section.integer("group_id", 0)
+        groups, group = section.positive("groups", 1), section.integer("group_id", 0)
         shapes = [self._shape(index) for index in inputs]
         if len({stride for _, stride in shapes}) != 1:
             raise section.error(f"joins layers of strides {[stride for _, stride in shapes]}", "layers")
-        if groups < 1 or not 0 <= group < groups or any(channels % groups for channels, _ in shapes):
+        if not 0 <= group < groups or any(channels % groups for channels, _ in shapes):
             raise section.error(
                 f"cannot take slice {group} of {groups} from {[c for c, _ in shapes]} channels", "groups"
             )
@@ -357,7 +370,7 @@ def _anchors(section: Section) -> tuple[tuple[int, ...], list[tuple[float, float
     pairs = list(zip(flat[::2], flat[1::2], strict=False))
     if len(flat) % 2 or len(pairs) != section.integer("num", len(pairs)):
         raise section.error(
-            f"`anchors=` holds {len(flat)} numbers, `num={section.options.get('num', len(pairs))}` asks for "
+            f"`anchors=` holds {len(flat)} numbers, `num={section.integer('num', len(pairs))}` asks for "
             "as many pairs of them",
             "anchors",
         )
@@ -373,6 +386,6 @@ def _activation(section: Section, default: str) -> str:
     name = section.options.get("activation", default)
     if name not in ACTIVATIONS:
         raise section.error(
-            f"does not know `activation={name}`; known: {', '.join(ACTIVATIONS)}", "activation"
+            f"does not know {section.quoted('activation')}; known: {', '.join(ACTIVATIONS)}", "activation"
         )
     return name

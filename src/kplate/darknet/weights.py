@@ -3,6 +3,7 @@
 A file says nothing about the network it belongs to, so it is read along a `.cfg` and must end with it.
 """
 
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from kplate.darknet.network import Convolution, Network, Step
 from kplate.errors import WeightsError
-from kplate.files import StrPath, printable, reason_of, write_atomic
+from kplate.files import LONGEST_PATH, StrPath, excerpt, reason_of, write_atomic
 
 Array = NDArray[np.float32]
 
@@ -89,8 +90,8 @@ def load_weights(path: StrPath, network: Network) -> tuple[Header, list[LayerWei
         The header, and the values of each convolution in the network's order.
 
     Raises:
-        WeightsError: The file cannot be read, or is too short or too long for the network; the message says
-            by how many values and where.
+        WeightsError: The file cannot be read, is too short or too long for the network, or holds what is no
+            number; the message says by how many values and where.
     """
     name, header, values = _open(path)
     result, left, place = _along(values, network)
@@ -105,6 +106,7 @@ def load_weights(path: StrPath, network: Network) -> tuple[Header, list[LayerWei
             f"cannot load {name}: too long by {_values(left)} for {network.source}, whose last "
             f"values are those of {place}"
         )
+    _check_finite(name, network, result)
     return header, result
 
 
@@ -117,7 +119,8 @@ def load_first_weights(path: StrPath, network: Network) -> list[LayerWeights]:
         The values of the first convolutions.
 
     Raises:
-        WeightsError: The file cannot be read, is longer than the network, or ends within a layer.
+        WeightsError: The file cannot be read, is longer than the network, ends within a layer, or holds what
+            is no number.
     """
     name, _, values = _open(path)
     result, left, place = _along(values, network)
@@ -126,6 +129,7 @@ def load_first_weights(path: StrPath, network: Network) -> list[LayerWeights]:
         raise WeightsError(
             f"cannot start from {name}: it is of another network than {network.source}: it {how} {place}"
         )
+    _check_finite(name, network, result)
     return result
 
 
@@ -140,7 +144,7 @@ def weights_count(path: StrPath) -> int:
 
 def _open(path: StrPath) -> tuple[str, Header, Array]:
     """Name for messages, header and values of a file."""
-    name, data = printable(path), _read(path)
+    name, data = excerpt(path, LONGEST_PATH), _read(path)
     header = _header(data, name)
     start = len(header.to_bytes())
     if (len(data) - start) % _VALUE.itemsize:
@@ -163,6 +167,13 @@ def _along(values: Array, network: Network) -> tuple[list[LayerWeights], int, st
     return result, len(values) - at, place
 
 
+def _check_finite(name: str, network: Network, values: Sequence[LayerWeights]) -> None:
+    """Refuses what a training leaves that went astray: such a network finds nothing, and says nothing."""
+    for (index, step, _), own in zip(network.convolutions, values, strict=False):
+        if not all(np.isfinite(array).all() for array in own.arrays()):
+            raise WeightsError(f"cannot load {name}: {_place(index, step)}, holds values that are no numbers")
+
+
 def save_weights(path: StrPath, header: Header, values: Sequence[LayerWeights]) -> None:
     """Writes a `.weights` file, all or nothing.
 
@@ -179,15 +190,15 @@ def save_weights(path: StrPath, header: Header, values: Sequence[LayerWeights]) 
 
 
 def _read(path: StrPath) -> bytes:
-    file = Path(path)
-    if not file.exists():
-        raise WeightsError(f"cannot load {printable(path)}: no such file")
-    if not file.is_file():  # devices and pipes may never end
-        raise WeightsError(f"cannot load {printable(path)}: it is not an ordinary file")
+    file, name = Path(path), excerpt(path, LONGEST_PATH)
     try:
+        if not file.exists():
+            raise WeightsError(f"cannot load {name}: no such file")
+        if not file.is_file():  # devices and pipes may never end
+            raise WeightsError(f"cannot load {name}: it is not an ordinary file")
         return file.read_bytes()
     except OSError as error:
-        raise WeightsError(f"cannot load {printable(path)}: {reason_of(error)}") from error
+        raise WeightsError(f"cannot load {name}: {reason_of(error)}") from error
 
 
 def _header(data: bytes, name: str) -> Header:
@@ -215,7 +226,7 @@ def _kernel(layer: Convolution) -> tuple[int, int, int, int]:
 
 def _count(layer: Convolution) -> int:
     filters, *rest = _kernel(layer)
-    return filters * (int(np.prod(rest)) + (4 if layer.normalised else 1))
+    return filters * (math.prod(rest) + (4 if layer.normalised else 1))
 
 
 def _split(values: Array, layer: Convolution) -> LayerWeights:

@@ -10,7 +10,7 @@ from kplate.evaluation.boxes import BoxOutcome, Verdict
 from kplate.evaluation.boxes_summary import BoxSummary, ClassFigures, misses, needless, width_name
 from kplate.evaluation.metrics import Share
 from kplate.evaluation.page import scene, section, table, write_page
-from kplate.files import StrPath, write_atomic
+from kplate.files import StrPath, printable, write_atomic
 from kplate.images import read_image
 from kplate.results import Box
 
@@ -239,5 +239,6 @@ def precision_recall_svg(summary: BoxSummary) -> str:
 
 def _text(x: float, y: float, text: str, anchor: str, colour: str = "#57606a") -> str:
     return (
-        f'<text x="{x}" y="{y}" font-size="12" fill="{colour}" text-anchor="{anchor}">{escape(text)}</text>'
+        f'<text x="{x}" y="{y}" font-size="12" fill="{colour}" text-anchor="{anchor}">'
+        f"{escape(printable(text))}</text>"
     )

@@ -13,6 +13,9 @@ Array = NDArray[np.float32]
 
 #: Size of a network's input: px of the longer side, or exact width and height.
 Size = int | tuple[int, int]
+#: Px that a side of a network's input may have: as many as the pictures of large cameras. A network looks at
+#: all of them at once, and 8192 x 8192 are 800 MB before its first layer.
+LARGEST_SIDE: Final = 8192
 
 #: Padding of the letterbox: the middle grey that YOLO networks are used to.
 _PADDING: Final = 114

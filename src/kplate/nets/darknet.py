@@ -186,9 +186,19 @@ class Darknet(nn.Module):
             )
 
     def head_convolutions(self) -> Iterator[nn.Conv2d]:
-        """The last convolution in front of each `[yolo]`: its biases set the first scores of a training."""
-        for index in self._outputs:
-            layer = self.layers[index - 1]
+        """The last convolution in front of each `[yolo]`: its biases set the first scores of a training.
+
+        Raises:
+            CfgError: There is none, or one without biases of its own.
+        """
+        for index in self.description.last_layers:
+            step, layer = self.description.steps[index], self.layers[index]
+            if not isinstance(step.layer, Convolution) or step.layer.normalised:
+                raise step.section.error(
+                    "stands above a [yolo]: to be trained, that needs a [convolutional] without "
+                    "`batch_normalize=1` above it",
+                    "batch_normalize",
+                )
             assert isinstance(layer, nn.Sequential)
             convolution = layer[0]
             assert isinstance(convolution, nn.Conv2d)

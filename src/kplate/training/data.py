@@ -8,6 +8,7 @@ a folder does not label is recorded as such, so that a visible but unlabelled pl
 
 import json
 import os
+import sys
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kplate.errors import DataError
+from kplate.errors import DataError, ImageError
 from kplate.files import printable
 from kplate.images import read_image
 from kplate.training.data_corrected import CORRECTED_PLATES, correct, corrections
@@ -182,6 +183,15 @@ def _free_memory() -> int:
         return 4 << 30
 
 
+def note_unreadable(error: ImageError) -> None:
+    """Tells about a picture that is left out.
+
+    The note goes past the bar of a terminal, not through it: the process that meets the picture may be a
+    copy of the one that draws the bar, without the thread that does.
+    """
+    print(f"kplate: {error}; it is left out", file=sys.__stderr__, flush=True)
+
+
 @dataclass
 class Pool:
     """Pictures of one source, decoded once where memory lasts, and kept at a reduced size."""
@@ -191,6 +201,26 @@ class Pool:
     side: int = STORED_SIDE
     memory: Memory = field(default_factory=Memory)
     _pictures: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+    _unreadable: set[int] = field(default_factory=set)
+
+    def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Record, float]:
+        """A picture at random, as :meth:`get` gives it; one that cannot be read is told once and left out.
+
+        Raises:
+            DataError: None of the pictures can be read.
+        """
+        while len(self._unreadable) < len(self.records):
+            index = int(rng.integers(len(self.records)))
+            if index in self._unreadable:
+                continue
+            try:
+                return self.get(index)
+            except ImageError as error:
+                self._unreadable.add(index)
+                note_unreadable(error)
+        first, others = printable(self.records[0].path), len(self.records) - 1
+        more = f" (nor can the {others} beside it)" if others else ""
+        raise DataError(f"{first}: cannot be read{more}, so there is no picture to learn from")
 
     def get(self, index: int) -> tuple[NDArray[np.uint8], Record, float]:
         """Picture, label and the factor from the label's px to the picture's.

@@ -101,7 +101,7 @@ class Sampler:
     def _place(self, canvas: Image) -> tuple[Array, Array, Array]:
         """Fills the canvas with a view of a random picture; gives objects, ignored regions, weights."""
         pool = self.pools[self.rng.choice(len(self.pools), p=self.shares)]
-        picture, record, scale = pool.get(int(self.rng.integers(len(pool.records))))
+        picture, record, scale = pool.draw(self.rng)
         height, width = canvas.shape[:2]
         matrix, picture = self._view(picture, record, scale, height, width)
         if self.rng.random() < PERSPECTIVE:

@@ -1,6 +1,7 @@
 """What a detector learns from: a user's labelled boxes in any format, or kplate's own training folders."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from kplate.classes import CLASSES
 from kplate.darknet.cfg import read_text
 from kplate.darknet.network import read_network
 from kplate.errors import DataError
-from kplate.files import printable
+from kplate.files import excerpt, printable
 from kplate.training.data import SOURCES, Memory, Pool, Record, open_pools
 from kplate.training.data_formats import BoxData, listed, load_boxes
 from kplate.training.data_formats_readers import (
@@ -48,9 +49,22 @@ class TrainingData:
 
 
 def parse_extra(texts: Sequence[str]) -> list[tuple[Path, float]]:
-    """Folders and their shares from ``FOLDER=SHARE``; the share is 0.1 where it is not said."""
-    named = (text.partition("=") for text in texts)
-    return [(Path(name), float(share or 0.1)) for name, _, share in named]
+    """Folders and their shares from ``FOLDER=SHARE``; the share is 0.1 where it is not said.
+
+    Raises:
+        DataError: A share is no number above 0.
+    """
+    found = []
+    for text in texts:
+        name, _, share = text.partition("=")
+        try:
+            value = float(share or 0.1)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < math.inf:
+            raise DataError(f"--extra {excerpt(text)}: the share must be a number above 0")
+        found.append((Path(name), value))
+    return found
 
 
 def open_data(settings: Settings, *, say: bool = True) -> TrainingData:

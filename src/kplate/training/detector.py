@@ -8,9 +8,11 @@ schedule follows the clock: a warm-up, then a cosine down to the end of the budg
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from kplate.darknet.network import read_network
 from kplate.errors import DataError
+from kplate.files import printable
 from kplate.training.data_own import TrainingData, open_data
 from kplate.training.detector_anchors import box_sizes, find_anchors
 from kplate.training.detector_cfg import find_cfg, fit_cfg
@@ -18,6 +20,9 @@ from kplate.training.detector_settings import Settings, add_arguments, settings_
 from kplate.training.detector_start import load_average, new_network
 from kplate.training.detector_trainer import BEST, Training, rate_at
 from kplate.training.reader_parallel import Ranks
+
+#: What PyTorch takes.
+_LARGEST_SEED: Final = 2**63 - 1
 
 __all__ = ["Settings", "Training", "load_average", "main", "new_network", "rate_at"]
 
@@ -33,8 +38,14 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[Settings, argparse.Na
     add_arguments(parser)
     options = parser.parse_args(arguments)
     for name in ("minutes", "batch", "rate", "threads"):
-        if getattr(options, name) <= 0:
+        if not getattr(options, name) > 0:  # NaN is not, either
             raise DataError(f"--{name} must be above 0, not {getattr(options, name):g}")
+    for name in ("decay", "seed", "workers", "validate_minutes", "save_minutes", "steps"):
+        if not getattr(options, name) >= 0:
+            shown = name.replace("_", "-")
+            raise DataError(f"--{shown} must be 0 or more, not {getattr(options, name):g}")
+    if options.seed > _LARGEST_SEED:
+        raise DataError(f"--seed must be at most {_LARGEST_SEED}")
     return settings_of(options, find_cfg(options.cfg)), options
 
 
@@ -75,7 +86,7 @@ def train(settings: Settings, *, resume: bool, anchors: bool, ranks: Ranks) -> N
         held = f"{len(data.validation)} to validate with" if data.validation else "none to validate with"
         print(
             f"{verb} {settings.cfg.stem} on {len(data.records)} pictures, {held}; "
-            f"classes: {', '.join(data.classes)}{begun}",
+            f"classes: {printable(', '.join(data.classes))}{begun}",
             flush=True,
         )
     training.run()

@@ -1,11 +1,10 @@
 """Finds the `.cfg` of a network by its name, and fits it to a user's classes, input and anchors."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from kplate.darknet.cfg import CfgError, parse_cfg, read_text
+from kplate.darknet.cfg import BYTES_KEPT, CfgError, parse_cfg, read_text
 from kplate.darknet.network import Head, read_network
 from kplate.files import printable, write_atomic
 from kplate.nets.darknet import NANO_CFG
@@ -54,7 +53,7 @@ def fit_cfg(
         CfgError: The file cannot be used, or the result would make no network.
     """
     network = read_network(path)
-    net, *sections = parse_cfg(path)
+    net = parse_cfg(path)[0]
     changes: dict[int, dict[str, str]] = {}
     if size is not None:
         changes[net.line] = {"width": str(size[0]), "height": str(size[1])}
@@ -62,10 +61,11 @@ def fit_cfg(
     if anchors is not None and len(anchors) != sum(map(len, masks)):
         raise CfgError(f"{network.source}: has {sum(map(len, masks))} anchors, not {len(anchors)}")
     heads = iter(zip(network.heads, masks, strict=True))
-    for before, section in itertools.pairwise(sections):
-        if section.kind != "yolo":
-            continue
+    for at, last in zip(network.outputs, network.last_layers, strict=True):
         head, mask = next(heads)
+        section, before = network.steps[at].section, network.steps[last].section
+        if before.kind != "convolutional":
+            raise before.error("stands above a [yolo]: to be fitted, that needs a [convolutional] above it")
         changes[before.line] = {"filters": str(len(head.anchors) * (5 + classes))}
         changes[section.line] = {"classes": str(classes)}
         if anchors is not None:
@@ -75,8 +75,8 @@ def fit_cfg(
                 "anchors": ", ".join(f"{width:g},{height:g}" for width, height in ordered),
                 "num": str(len(ordered)),
             }
-    target = out / path.name
-    write_atomic(target, _changed(read_text(path, ".cfg"), changes).encode())
+    target, text = out / path.name, read_text(path, ".cfg", errors=BYTES_KEPT)
+    write_atomic(target, _changed(text, changes).encode(errors=BYTES_KEPT))
     read_network(target)
     return target
 

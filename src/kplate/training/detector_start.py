@@ -10,6 +10,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from kplate.darknet.model import check_channels
 from kplate.darknet.network import Convolution, Network
 from kplate.darknet.weights import load_first_weights, weights_count
 from kplate.errors import DataError, WeightsError
@@ -22,8 +23,19 @@ START_SCORES = (-3.0, -1.5)  # biases of objectness and classes: about 1 % at th
 
 
 def new_network(cfg: Path | str = NANO_CFG) -> Darknet:
-    """A network whose scores start near 1 %, so that the many empty cells do not drown the few full ones."""
-    network = Darknet(cfg)
+    """A network whose scores start near 1 %, so that the many empty cells do not drown the few full ones.
+
+    Raises:
+        CfgError: The `.cfg` cannot be used, or not for training.
+        DataError: There is no memory for it.
+    """
+    try:
+        network = Darknet(cfg)
+    except (RuntimeError, MemoryError) as error:  # RuntimeError: what PyTorch's allocator raises
+        raise DataError(
+            f"{printable(Path(cfg).name)}: there is not enough memory for a network of this size"
+        ) from error
+    check_channels(network.description)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, a=0.1, mode="fan_out", nonlinearity="leaky_relu")

@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import Final
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
 
 from kplate.classes import CLASSES
 from kplate.darknet.weights import Header
 from kplate.errors import DataError
 from kplate.files import printable, write_atomic
-from kplate.nets.losses import DetectionLoss, Targets
+from kplate.nets.losses import DetectionLoss
 from kplate.training.curves import Curves
-from kplate.training.data_augment import Batch, Sampler
+from kplate.training.data_augment import Batch
 from kplate.training.data_own import TrainingData
+from kplate.training.detector_batches import Batches, to_tensors
 from kplate.training.detector_cfg import fit_cfg
 from kplate.training.detector_settings import Settings, sizes_for
 from kplate.training.detector_start import freeze, load_state, new_network, start_from
@@ -77,49 +76,6 @@ class Shown(Progress):
             self._bar.update(self._task, completed=progress, description=text)
 
 
-class Batches(IterableDataset[Batch]):
-    """An endless row of batches, each of another size.
-
-    Args:
-        data: What is learned from.
-        settings: Batch, seed.
-        sizes: Heights and widths to choose from; the first is that of `batch` pictures.
-        seed: Further numbers that set this row apart from others: the step, the process.
-        ranks: Number of processes that train together on this machine, and share its memory.
-    """
-
-    def __init__(
-        self,
-        data: TrainingData,
-        settings: Settings,
-        sizes: tuple[tuple[int, int], ...],
-        seed: tuple[int, ...],
-        ranks: int = 1,
-    ) -> None:
-        self._data, self._settings, self._sizes, self._seed = data, settings, sizes, seed
-        self._ranks = ranks
-
-    def __iter__(self) -> Iterator[Batch]:
-        worker = torch.utils.data.get_worker_info()
-        # Each process keeps pictures of its own.
-        for memory in {id(pool.memory): pool.memory for pool in self._data.pools}.values():
-            memory.left //= self._ranks * (worker.num_workers if worker else 1)
-        rng = np.random.default_rng((self._settings.seed, *self._seed, worker.id if worker else 0))
-        sampler = Sampler(self._data.pools, rng, self._data.classes)
-        pixels = self._settings.batch * max(h * w for h, w in self._sizes[:1])
-        while True:
-            height, width = self._sizes[int(rng.integers(len(self._sizes)))]
-            yield sampler.batch(max(2, round(pixels / (height * width))), height, width)
-
-
-def to_tensors(batch: Batch, device: torch.device = ALONE.device) -> tuple[Tensor, Targets]:
-    """Pictures as N x 3 x H x W RGB 0..1 (channels last), and their targets."""
-    pictures = torch.from_numpy(np.ascontiguousarray(batch.pictures[..., ::-1])).permute(0, 3, 1, 2)
-    parts = (batch.objects, batch.ignored, batch.negatives)
-    targets = Targets(*(torch.from_numpy(array).to(device) for array in parts))
-    return pictures.to(device).float().div_(255), targets
-
-
 class Training:
     """The state of a run: network, average, optimiser, clock.
 
@@ -156,6 +112,7 @@ class Training:
         self.step, self.minutes = 0, 0.0
         self.best: Validation | None = None
         self.stopped = False
+        self._unreadable: set[Path] = set()
 
     @property
     def progress(self) -> float:
@@ -180,7 +137,7 @@ class Training:
             "minutes": self.minutes,
             "classes": self.data.classes,
             "name": self.network.cfg.name,
-            "cfg": self.network.cfg.read_text(encoding="utf-8"),
+            "cfg": self.network.cfg.read_text(encoding="utf-8", errors="replace"),
             "best": self.best.classes if self.best else None,
             "settings": {key: str(value) for key, value in asdict(self.settings).items()},
         }
@@ -275,25 +232,27 @@ class Training:
         """The pictures to learn from, as this process sees them from here on."""
         width, height = self.network.size
         multiple = self.network.description.multiple
-        batches = Batches(
+        return Batches(
             self.data,
             self.settings,
             sizes_for(width, height, multiple),
             (self.step, self._ranks.rank),
             self._ranks.local,
-        )
-        if not self.settings.workers:
-            return iter(batches)
-        return iter(DataLoader(batches, batch_size=None, num_workers=self.settings.workers))
+        ).batches()
 
     def run(self) -> dict[str, float]:
-        """Trains until the budget is spent; gives the last logged means."""
+        """Trains until the budget is spent; gives the last logged means.
+
+        Raises:
+            DataError: No picture can be read, or the loss is not a number.
+        """
         self._shown = Shown(self._ranks.first)
         with self._stoppable(), self._shown:
             row = self._loop(self._shown)
+            self.save()  # whatever becomes of the validation
             if self.data.validation:
                 self._validate()
-        self.save()
+                self.save()  # with what it found
         return row
 
     def _loop(self, shown: Shown) -> dict[str, float]:
@@ -339,8 +298,10 @@ class Training:
             return
         own = {key: value.clone() for key, value in self.network.state_dict().items()}
         self.network.load_state_dict(self.average.state)
-        found = validate(self.network, self.data.validation, self.data.classes)
+        found = validate(self.network, self.data.validation, self.data.classes, self._unreadable)
         self.network.load_state_dict(own)
+        if len(self._unreadable) == len(self.data.validation):
+            return
         curves = Curves(self.settings.out / "validation", keep=self.step)
         curves.add(self.step, self.minutes, {"mean": found.mean, **found.classes})
         curves.draw()

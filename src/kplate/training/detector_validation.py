@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kplate.detector import Head, decode
+from kplate.errors import ImageError
 from kplate.images import read_image
 from kplate.images.letterbox import letterbox
 from kplate.nets.darknet import Darknet
 from kplate.suppression import Rule, suppress
-from kplate.training.data import Array, Record
+from kplate.training.data import Array, Record, note_unreadable
 from kplate.training.metrics import Found, score_class
 
 #: Boxes below this score do not change AP50 in the second decimal.
@@ -34,17 +36,18 @@ class Validation:
 
 
 @torch.no_grad()
-def validate(network: Darknet, records: Sequence[Record], classes: Sequence[str]) -> Validation:
+def validate(
+    network: Darknet, records: Sequence[Record], classes: Sequence[str], unreadable: set[Path] | None = None
+) -> Validation:
     """Runs a network over labelled pictures.
 
     Args:
         network: The network; it is put into evaluation mode.
         records: The pictures.
         classes: Names of the classes.
-
-    Raises:
-        ImageError: A picture cannot be read.
+        unreadable: Pictures that are left out; those that turn out to be unreadable are told and added.
     """
+    unreadable = set() if unreadable is None else unreadable
     network.eval()
     device = next(network.parameters()).device
     heads = [
@@ -53,7 +56,15 @@ def validate(network: Darknet, records: Sequence[Record], classes: Sequence[str]
     ]
     found: list[list[Found]] = [[] for _ in classes]
     for record in records:
-        boxed = letterbox(read_image(record.path), max(network.size), network.description.multiple)
+        if record.path in unreadable:
+            continue
+        try:
+            picture = read_image(record.path)
+        except ImageError as error:
+            unreadable.add(record.path)
+            note_unreadable(error)
+            continue
+        boxed = letterbox(picture, max(network.size), network.description.multiple)
         outputs: tuple[Tensor, ...] = network(torch.from_numpy(boxed.batch).to(device))
         least = [_LEAST] * len(classes)
         parts = [

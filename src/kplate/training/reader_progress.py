@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from kplate.files import printable
+
 
 class Progress:
     """Shows how far a run has come, where somebody looks.
@@ -44,4 +46,4 @@ class Progress:
     def note(self, line: str) -> None:
         """Print a line above the bar."""
         if self._bar:
-            self._bar.console.print(line, markup=False)
+            self._bar.console.print(printable(line), markup=False)
