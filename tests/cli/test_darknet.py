@@ -51,6 +51,15 @@ def test_only_pipe_and_crops(kplate: Run, picture: Path, network: list[object]) 
     assert kplate("read", picture, "--only", "plates", "--json", *network).lines[0]["others"] == []
 
 
+def test_boxes_count_from_the_score_that_is_asked_for(
+    kplate: Run, picture: Path, network: list[object]
+) -> None:
+    (line,) = kplate("read", picture, "--json", *network, "--thresh", 0.5).lines
+    assert len(line["vehicles"]) == 2
+    (line,) = kplate("read", picture, "--json", *network, "--thresh", 0).lines
+    assert len(line["vehicles"]) > 2
+
+
 def files(cfg: str = "my.cfg", weights: str = "my.weights", names: str = "my.names") -> tuple[str, ...]:
     return ("--detector", cfg, "--weights", weights, "--names", names)
 

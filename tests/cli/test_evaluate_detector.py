@@ -211,6 +211,7 @@ def test_what_labels_leave_out_can_be_ignored(kplate: Run, data: Path, stub_weig
         (("evaluate", "detector", "data", "--labels", "unknown"), "korean_scenes_eval"),
         (("evaluate", "detector", "data", "--only", "dogs"), "does not find 'dogs'"),
         (("evaluate", "detector", "data", "--cropped"), "--cropped is about readings"),
+        (("evaluate", "detector", "data", "--min-score", "0.5"), "--min-score is about readings"),
         (("evaluate", "detector", "data", "--against", "shipped"), "--against is about readings"),
         (("evaluate", "data", "--only", "plates"), "--only is about boxes"),
         (("evaluate", "reader", "data", "data"), "one folder at a time"),

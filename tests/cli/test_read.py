@@ -131,6 +131,16 @@ def test_min_score_makes_a_reading_untrusted(kplate: Run, stub_weights: Path, tm
     assert plate["candidate"] == TEXT
 
 
+def test_thresh_leaves_boxes_out_that_are_less_sure(kplate: Run, stub_weights: Path, tmp_path: Path) -> None:
+    paint(tmp_path / "a.png", [("plate", 4, 8), ("car", 4, 3)])
+    counts = []
+    for least in ("0", "0.5", "1"):
+        (result,) = kplate("read", "a.png", "--json", "--thresh", least, "--weights", stub_weights).lines
+        counts.append((len(result["plates"]), len(result["vehicles"])))
+    assert counts[1:] == [(1, 1), (0, 0)]
+    assert counts[0] >= counts[1]
+
+
 def test_crops_can_be_matched_and_read_again(kplate: Run, stub_weights: Path, tmp_path: Path) -> None:
     paint(tmp_path / "a.png", [("plate", 4, 8), ("car", 4, 3), ("permit", 9, 2)])
     done = kplate("read", "a.png", "--crops", "out/crops", "--weights", stub_weights)

@@ -249,6 +249,13 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-score", type=score, metavar="S", help="trust a reading from this score on (0 to 1)"
     )
     parser.add_argument(
+        "--thresh",
+        type=score,
+        metavar="S",
+        help="count boxes from this score on, of all classes (0 to 1; default: the network's own for each "
+        "class, 0.25 for a Darknet network)",
+    )
+    parser.add_argument(
         "--size",
         dest="input_size",
         type=input_size,

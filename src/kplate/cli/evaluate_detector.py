@@ -30,7 +30,7 @@ from kplate.results import json_line
 #: Boxes below this score do not change AP50 in the second decimal.
 _LEAST_SCORE: Final = 0.01
 #: Arguments of `kplate evaluate` that say something about readings.
-_OF_READINGS: Final = ("cropped", "also", "against", "reader")
+_OF_READINGS: Final = ("cropped", "also", "against", "reader", "min_score")
 #: The kind of picture that curves are.
 _CURVE: Final = ".svg"
 _ONLY_NAMES: Final = {"vehicles": CAR, "plates": LICENSE_PLATE, "permits": DISABLED_STICKER}
@@ -44,11 +44,12 @@ def run(args: argparse.Namespace) -> int:
     """
     for name in _OF_READINGS:
         if getattr(args, name, None):
-            raise KplateError(f"--{name} is about readings: it does not go with `kplate evaluate detector`")
+            option = f"--{name.replace('_', '-')}"
+            raise KplateError(f"{option} is about readings: it does not go with `kplate evaluate detector`")
     if args.curve and Path(args.curve).suffix.lower() != _CURVE:
         raise KplateError(f"--curve draws SVG: {printable(args.curve)} must end with {_CURVE}")
     screen = Screen(json=args.json)
-    own = open_detector(args, min_score=args.min_score)
+    own = open_detector(args, min_score=args.thresh)
     only = [_ONLY_NAMES.get(name, name) for name in _listed(args.only)]
     unknown = [name for name in only if name not in own.labels]
     if unknown:

@@ -30,7 +30,7 @@ def open_recognizer(args: argparse.Namespace) -> "Recognizer":
     from kplate import Recognizer
 
     recognizer = Recognizer(
-        detector=open_detector(args),
+        detector=open_detector(args, min_score=_least_of(args)),
         closer=getattr(args, "closer", False),
         reader_weights=args.reader,
         threads=args.threads,
@@ -89,22 +89,27 @@ def recognizer_with(weights: str | None, reader: str | None, args: argparse.Name
     Args:
         weights: Folder, manifest or network; None for the shipped ones.
         reader: The same for the reader alone.
-        args: Its ``threads``, ``min_score``, ``input_size`` and engine count.
+        args: Its ``threads``, ``thresh``, ``min_score``, ``input_size`` and engine count.
 
     Raises:
         EngineError: What should run them is not installed, or there is no network for it.
         WeightsError: A network is missing, damaged or does not fit.
     """
     # Here, not above: `kplate --help` and the commands that read nothing need not load OpenCV and a runtime.
-    from kplate import Recognizer
+    from kplate import Detector, Recognizer
 
+    held, least, size = _held(weights, "detector"), _least_of(args), _size_of(args)
     with _sizes_named():
+        detector = None
+        if least is not None:
+            detector = Detector(held, threads=args.threads, min_score=least, size=size, **engine_of(args))
         recognizer = Recognizer(
-            detector_weights=_held(weights, "detector"),
+            detector=detector,
+            detector_weights=held,
             reader_weights=_held(weights, "reader") if reader is None else reader,
             threads=args.threads,
             min_score=getattr(args, "min_score", None),
-            size=_size_of(args),
+            size=size,
             closer=getattr(args, "closer", False),
             **engine_of(args),
         )
@@ -116,6 +121,12 @@ def _size_of(args: argparse.Namespace) -> "Size | None":
     """Return the size that the detector works at; commands without the argument leave it to the network."""
     size: Size | None = getattr(args, "input_size", None)
     return size
+
+
+def _least_of(args: argparse.Namespace) -> float | None:
+    """Return the lowest score of boxes; commands without the argument leave it to the network."""
+    least: float | None = getattr(args, "thresh", None)
+    return least
 
 
 @contextlib.contextmanager
