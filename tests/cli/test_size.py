@@ -45,3 +45,8 @@ def test_a_size_that_the_network_cannot_take_is_one_line(kplate: Run, size: str,
     done = kplate("read", "a.png", "--size", size)
     assert done.status == 1
     assert done.err == f"kplate: --size: size must be a multiple of 32, not {named}\n"
+
+
+def test_a_size_that_cannot_be_timed_is_one_line(kplate: Run) -> None:
+    done = kplate("bench", "--size", "400")
+    assert (done.status, done.err) == (1, "kplate: --size: size must be a multiple of 32, not 400\n")

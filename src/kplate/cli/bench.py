@@ -14,6 +14,7 @@ from rich.text import Text
 from kplate.cli.common import Screen, input_side, positive, prepare_file, write_json_line
 from kplate.cli.engine_arguments import engine_name
 from kplate.cli.evaluate_tables import plain_table
+from kplate.cli.networks import sizes_named
 from kplate.engines import thread_count
 from kplate.images import write_image
 from kplate.results import json_line
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         others=tuple(args.also),
     )
     questions = Questions(args.seconds, args.agreement, args.plates, args.photographs)
-    with _status() as say:
+    with _status() as say, sizes_named():
         report = measure(plan, questions, say)
     if args.json:
         write_json_line(json_line(report.to_dict()))

@@ -53,7 +53,7 @@ def open_detector(args: argparse.Namespace, *, min_score: float | None = None) -
     """
     from kplate import Detector
 
-    with _sizes_named():
+    with sizes_named():
         if args.detector is None:
             if args.names is not None:
                 raise KplateError("--names needs --detector: it names the classes of a Darknet network")
@@ -99,7 +99,7 @@ def recognizer_with(weights: str | None, reader: str | None, args: argparse.Name
     from kplate import Detector, Recognizer
 
     held, least, size = _held(weights, "detector"), _least_of(args), _size_of(args)
-    with _sizes_named():
+    with sizes_named():
         detector = None
         if least is not None:
             detector = Detector(held, threads=args.threads, min_score=least, size=size, **engine_of(args))
@@ -130,7 +130,7 @@ def _least_of(args: argparse.Namespace) -> float | None:
 
 
 @contextlib.contextmanager
-def _sizes_named() -> Iterator[None]:
+def sizes_named() -> Iterator[None]:
     """Turn a size that a network cannot take into a failure for users."""
     try:
         yield
