@@ -12,6 +12,7 @@ import json
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -109,8 +110,11 @@ def watch_memory(process: int, minutes: float) -> None:
         taken.append(memory(process))
         time.sleep(30)
     if taken:
-        median = sorted(taken)[len(taken) // 2]
-        print(f"{minutes:g} minutes: {min(taken):.0f} to {max(taken):.0f} MB, median {median:.0f} MB")
+        quarter = max(1, len(taken) // 4)
+        medians = [statistics.median(part) for part in (taken, taken[:quarter], taken[-quarter:])]
+        all_of_it, first, last = (f"{median:.0f} MB" for median in medians)
+        print(f"{minutes:g} minutes: {min(taken):.0f} to {max(taken):.0f} MB, median {all_of_it}", end="")
+        print(f"; in the first quarter {first}, in the last {last}")
 
 
 def memory(process: int) -> float:
