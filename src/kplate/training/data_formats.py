@@ -21,7 +21,7 @@ import PIL.Image
 
 from kplate.classes import CLASSES
 from kplate.errors import DataError
-from kplate.files import is_file, printable
+from kplate.files import LONGEST_PATH, excerpt, is_file, printable
 from kplate.training.data import CLASS_NAMES, IGNORED_CLASSES, Array, Record
 from kplate.training.data_formats_json import read_lines
 from kplate.training.data_formats_readers import Entry, LabelledBox, Labels, open_labels
@@ -201,7 +201,7 @@ class _Check:
         if entry.problem:
             self._note(entry.source, entry.problem)
             return None
-        name = printable(entry.picture)
+        name = excerpt(entry.picture, LONGEST_PATH)
         if not is_file(entry.picture):
             self._note(entry.source, f"there is no picture {name}")
             return None

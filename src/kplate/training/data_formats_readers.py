@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kplate.errors import DataError
-from kplate.files import is_file, printable, reason_of
+from kplate.files import LONGEST_PATH, excerpt, is_file, printable, reason_of
 
 LABELS_FILE: Final = "labels.jsonl"
 #: Where a line ends. `str.splitlines` would also end it at characters that JSON and names may hold.
@@ -148,14 +148,15 @@ def read_labels_text(path: Path) -> str:
     Raises:
         DataError: It cannot be read.
     """
+    name = excerpt(path, LONGEST_PATH)
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise DataError(f"{printable(path)}: cannot be read: {reason_of(error)}") from error
+        raise DataError(f"{name}: cannot be read: {reason_of(error)}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{printable(path)}: cannot be read: it is not UTF-8 text") from error
+        raise DataError(f"{name}: cannot be read: it is not UTF-8 text") from error
     except ValueError as error:
-        raise DataError(f"{printable(path)}: cannot be read: {error}") from error
+        raise DataError(f"{name}: cannot be read: {error}") from error
 
 
 def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
