@@ -393,7 +393,8 @@ def test_parts_have_other_names_too(pictures: Path) -> None:
     rows = [{"file": "a.png", "split": "training"}, {"file": "b.png", "split": "val"}]
     (pictures / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n" + "[" * 100_000)
     assert parts_of(pictures) == {"train", "valid"}
-    assert [record.path.name for record in load_boxes(pictures, split="valid").records] == ["b.png"]
+    for name in ("valid", "val", "validation"):
+        assert [record.path.name for record in load_boxes(pictures, split=name).records] == ["b.png"]
 
 
 def test_what_is_no_data_at_all(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from kplate.cli.labelled_boxes import load_boxes
 from kplate.cli.networks import open_detector
 from kplate.closer import look_closer
 from kplate.detector import Detection
-from kplate.errors import DataError, KplateError
+from kplate.errors import KplateError
 from kplate.evaluation.boxes import BoxOutcome, BoxSample, evaluate_boxes
 from kplate.evaluation.boxes_report import (
     CLASS_COLUMNS,
@@ -100,24 +100,18 @@ def _samples(
     splits = _listed(args.split)
     samples: list[BoxSample] = []
     problems: list[str] = []
+    there: set[str] = set()
     for folder in (args.folder, *args.further):
-        found, wrong = load_boxes(
+        found, wrong, held = load_boxes(
             folder, labels, labels=args.labels, ignore=args.ignore, splits=splits, only=only
         )
         samples += found
         problems += wrong
-    for split in splits if len(splits) > 1 else ():  # a split may be in one folder alone, but not in none
-        if not any(_holds(folder, labels, args.labels, split) for folder in (args.folder, *args.further)):
-            raise KplateError(f"--split: there are no labelled pictures of the split {printable(split)!r}")
+        there |= held
+    absent = [split for split in splits if split not in there]
+    if absent:  # a split may be in one folder alone, but not in none
+        raise KplateError(f"--split: there are no labelled pictures of the split {printable(absent[0])!r}")
     return samples, problems
-
-
-def _holds(folder: str, labels: Sequence[str], own: str | None, split: str) -> bool:
-    try:
-        load_boxes(folder, labels, labels=own, splits=[split])
-    except DataError:
-        return False
-    return True
 
 
 def _listed(text: str | None) -> list[str]:

@@ -24,7 +24,7 @@ def load_boxes(
     ignore: str | None = None,
     splits: Sequence[str] = (),
     only: Sequence[str] = (),
-) -> tuple[list[BoxSample], list[str]]:
+) -> tuple[list[BoxSample], list[str], set[str]]:
     """Load labelled pictures in any format that a detector can be trained on.
 
     Args:
@@ -37,7 +37,8 @@ def load_boxes(
         only: Classes that count as labelled in every picture where the data hold none of them.
 
     Returns:
-        The pictures, and a line about each label that cannot be used, beginning with its file and line.
+        The pictures; a line about each label that cannot be used, beginning with its file and line; those of
+        the splits that are there.
 
     Raises:
         DataError: The labels cannot be used at all, or there are none.
@@ -45,6 +46,7 @@ def load_boxes(
     records: list[Record] = []
     problems: list[str] = []
     failures: list[DataError] = []
+    there: set[str] = set()
     for split in splits or (None,):
         try:
             data = _read(Path(path), classes, labels, split)
@@ -53,6 +55,8 @@ def load_boxes(
             continue
         records += data.records
         problems += data.problems
+        if split is not None:
+            there.add(split)
     if not records and not problems:
         kept = f" of the split {' or '.join(splits)}" if splits else ""
         raise failures[0] if failures else DataError(f"{printable(path)}: no labelled pictures{kept}")
@@ -61,14 +65,15 @@ def load_boxes(
     absent = frozenset(only) - seen
     samples = [_sample(record, Path(path), classes) for record in records]
     besides = _besides(samples, Path(path), classes, ignore) if ignore else {}
-    return [
+    samples = [
         replace(
             sample,
             ignored=sample.ignored + besides.get(sample.path, ()),
             unlabelled=sample.unlabelled - absent,
         )
         for sample in samples
-    ], problems
+    ]
+    return samples, problems, there
 
 
 def _besides(

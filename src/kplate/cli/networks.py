@@ -98,18 +98,19 @@ def recognizer_with(weights: str | None, reader: str | None, args: argparse.Name
     # Here, not above: `kplate --help` and the commands that read nothing need not load OpenCV and a runtime.
     from kplate import Detector, Recognizer
 
-    held, least, size = _held(weights, "detector"), _least_of(args), _size_of(args)
     with sizes_named():
-        detector = None
-        if least is not None:
-            detector = Detector(held, threads=args.threads, min_score=least, size=size, **engine_of(args))
+        detector = Detector(
+            _held(weights, "detector"),
+            threads=args.threads,
+            min_score=_least_of(args),
+            size=_size_of(args),
+            **engine_of(args),
+        )
         recognizer = Recognizer(
             detector=detector,
-            detector_weights=held,
             reader_weights=_held(weights, "reader") if reader is None else reader,
             threads=args.threads,
             min_score=getattr(args, "min_score", None),
-            size=size,
             closer=getattr(args, "closer", False),
             **engine_of(args),
         )

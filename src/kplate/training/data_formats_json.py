@@ -18,6 +18,7 @@ from kplate.training.data_formats_readers import (
     numbered_lines,
     picture_beside,
     read_labels_text,
+    split_named,
     split_of,
 )
 
@@ -34,7 +35,8 @@ def read_lines(path: Path, split: str | None, folder: Path | None = None) -> Lab
         split: Keep only lines with this `split`, which is `train` where none is said; None keeps all.
         folder: What `file` is relative to; None = where the file lies.
     """
-    return Labels(_of_lines(path, split, folder or path.parent))
+    wanted = None if split is None else split_named(split)
+    return Labels(_of_lines(path, wanted, folder or path.parent))
 
 
 def _of_lines(path: Path, split: str | None, folder: Path) -> Iterator[Entry]:

@@ -180,7 +180,12 @@ def four(values: Sequence[Any]) -> tuple[float, float, float, float] | None:
 def split_of(row: Mapping[str, Any]) -> str:
     """The part of the data that a line of JSON Lines belongs to: ``train`` where it says nothing of it."""
     split = row.get("split") or ""
-    return _SPLITS.get(split, split) if isinstance(split, str) else ""
+    return split_named(split) if isinstance(split, str) else ""
+
+
+def split_named(name: str) -> str:
+    """The part of the data that goes by a name: ``valid`` for ``val``, and so on."""
+    return _SPLITS.get(name, name)
 
 
 def picture_beside(folder: Path, name: str) -> Path:
